@@ -73,7 +73,7 @@ struct wire_hello {
 struct wire_hello_reply {
 	uint32_t version, features, max_inline, lease;
 	uint64_t max_request, daemon_id;
-	struct wire_module modules[8];
+	struct wire_module modules[WIRE_MAX_MODULES];
 	uint32_t n_modules;
 };
 
@@ -204,6 +204,10 @@ size_t codec_encode_frame(const struct wire_msg *msg, uint64_t id, uint64_t dead
 /* Decode len bytes of a message of this type. false: malformed, out of range or over budget. */
 bool codec_decode(struct codec_arena *arena, enum frame_type type, const uint8_t *buf, size_t len,
 		  struct wire_msg *ret);
+
+/* Units a request costs: one, and one per started WIRE_UNIT_BYTES of everything inline, both ways (in_len,
+ * check_len, out_room, mac_room, and those of its steps). Both sides count by this. */
+uint32_t codec_op_units(const struct wire_op *op);
 
 /* ---- parameters, also used away from the wire ---- */
 

@@ -21,10 +21,16 @@
 #define WIRE_MAX_INLINE (16u * 1024) /* input or output of one request carried inline */
 #define WIRE_UNIT_BYTES 4096u	     /* one more credit per started this much inline */
 #define WIRE_MAX_RANGES 64u	     /* arena ranges per direction */
+#define WIRE_MAX_STEP_RANGES 512u    /* arena ranges of all steps of a request together */
 #define WIRE_MAX_FDS 16u
 #define WIRE_MAX_REQUEST (16u * 1024 * 1024)
 #define WIRE_MAX_KEY 16384u
 #define WIRE_MAX_PARAM 32768u /* all bytes of one Param */
+#define WIRE_MAX_LABEL 32u
+#define WIRE_MAX_TEXT 1024u   /* error texts for people; longer ones are cut when sent */
+#define WIRE_MAX_ARG 4096u    /* one argument of an administration command */
+#define WIRE_MAX_MODULES 8u
+#define WIRE_IV_LEN 12u	      /* a generated IV */
 
 enum frame_type {
 	FRAME_HELLO = 1,
