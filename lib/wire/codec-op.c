@@ -6,6 +6,7 @@
 #include "codec-priv.h"
 
 #include <kcf/provider.h>
+#include <string.h>
 
 #define OPF_ALL (OPF_ALWAYS_QUEUE | OPF_NEVER_QUEUE | OPF_NOTIFY_STEPS | OPF_SYNC)
 
@@ -104,6 +105,34 @@ static __attribute__((noinline)) size_t encode_steps(const struct wire_op *op, K
 	return codec_pack(&pb->base, buf, room);
 }
 
+/* Per number 2 bytes of tag and 10 of varint at most; per byte string 2 and 5. */
+#define NUMBERS_BOUND(n) (12 * (size_t)(n))
+#define STRINGS_BOUND(n) (7 * (size_t)(n))
+
+static size_t key_bound(const Kcf__Wire__KeyRef *key)
+{
+	if (!key)
+		return 0;
+	return NUMBERS_BOUND(2) + STRINGS_BOUND(4) + key->bytes.len + key->handle.len +
+	       strlen(key->name);
+}
+
+static size_t param_bound(const Kcf__Wire__Param *param)
+{
+	if (!param)
+		return 0;
+	return NUMBERS_BOUND(9) + STRINGS_BOUND(4) + param->iv.len + param->aad.len +
+	       param->salt.len;
+}
+
+/* No shorter than the packed message without steps. */
+static size_t op_bound(const Kcf__Wire__Op *pb)
+{
+	return NUMBERS_BOUND(14) + STRINGS_BOUND(4) + strlen(pb->provider) + key_bound(pb->key) +
+	       key_bound(pb->key2) + param_bound(pb->param) + param_bound(pb->param2) +
+	       NUMBERS_BOUND(pb->n_in_ranges + pb->n_out_ranges + pb->n_mac_ranges);
+}
+
 size_t codec_encode_op(const struct wire_msg *msg, uint8_t *buf, size_t room)
 {
 	const struct wire_op *op = &msg->op;
@@ -114,7 +143,9 @@ size_t codec_encode_op(const struct wire_msg *msg, uint8_t *buf, size_t room)
 	    op->n_mac > WIRE_MAX_RANGES)
 		return SIZE_MAX;
 	fill_op(op, &pb, &s);
-	return op->n_steps ? encode_steps(op, &pb, buf, room) : codec_pack(&pb.base, buf, room);
+	if (op->n_steps)
+		return encode_steps(op, &pb, buf, room);
+	return codec_pack_bounded(&pb.base, op_bound(&pb), buf, room);
 }
 
 /* ---- decode ---- */
@@ -263,7 +294,9 @@ size_t codec_encode_op_reply(const struct wire_msg *msg, uint8_t *buf, size_t ro
 	pb.mac_len = r->mac_len;
 	pb.step_lens = (uint64_t *)r->step_lens;
 	pb.n_step_lens = r->n_step_lens;
-	return codec_pack(&pb.base, buf, room);
+	return codec_pack_bounded(&pb.base,
+				  NUMBERS_BOUND(8 + pb.n_step_lens) + STRINGS_BOUND(2) + pb.iv.len,
+				  buf, room);
 }
 
 bool codec_decode_op_reply(struct codec_arena *arena, const ProtobufCMessage *m,

@@ -32,6 +32,8 @@ ProtobufCMessage *codec_unpack(struct codec_arena *arena, const ProtobufCMessage
 
 /* Pack if it fits into room; else SIZE_MAX. */
 size_t codec_pack(const ProtobufCMessage *m, uint8_t *buf, size_t room);
+/* The same for a message that cannot be longer than bound: measuring it costs as much as packing. */
+size_t codec_pack_bounded(const ProtobufCMessage *m, size_t bound, uint8_t *buf, size_t room);
 /* At most max bytes and no control characters: names end up in logs and on terminals. */
 bool codec_name_ok(const char *s, size_t max);
 

@@ -12,6 +12,11 @@ size_t codec_pack(const ProtobufCMessage *m, uint8_t *buf, size_t room)
 	return protobuf_c_message_pack(m, buf);
 }
 
+size_t codec_pack_bounded(const ProtobufCMessage *m, size_t bound, uint8_t *buf, size_t room)
+{
+	return bound <= room ? protobuf_c_message_pack(m, buf) : codec_pack(m, buf, room);
+}
+
 bool codec_name_ok(const char *s, size_t max)
 {
 	size_t i;
