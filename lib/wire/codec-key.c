@@ -58,7 +58,7 @@ bool codec_read_key(const Kcf__Wire__KeyRef *pb, struct wire_key *ret)
 		ret->kind = KCF_KEY_HANDLE;
 		memcpy(ret->handle.id, pb->handle.data, HANDLE_LEN);
 	} else {
-		if (!codec_name_ok(pb->name, KCF_KEY_NAME_MAX - 1))
+		if (!codec_name_ok(pb->name, KCF_KEY_NAME_MAX))
 			return false;
 		ret->kind = KCF_KEY_NAMED;
 		ret->name = pb->name;
@@ -83,7 +83,8 @@ bool codec_decode_attach(struct codec_arena *arena, const ProtobufCMessage *m, s
 
 	ret->attach.slot = pb->slot;
 	ret->attach.mech = pb->mech;
-	return pb->slot != 0 && codec_read_key(pb->key, &ret->attach.key);
+	return pb->slot != 0 && pb->slot <= WIRE_MAX_SLOT &&
+	       codec_read_key(pb->key, &ret->attach.key);
 }
 
 size_t codec_encode_key_op(const struct wire_msg *msg, uint8_t *buf, size_t room)

@@ -27,6 +27,7 @@
 #define WIRE_MAX_KEY 16384u
 #define WIRE_MAX_PARAM 32768u /* all bytes of one Param */
 #define WIRE_MAX_LABEL 32u
+#define WIRE_MAX_SLOT 65536u  /* template slots are 1 to this */
 #define WIRE_MAX_TEXT 1024u   /* error texts for people; longer ones are cut when sent */
 #define WIRE_MAX_ARG 4096u    /* one argument of an administration command */
 #define WIRE_MAX_MODULES 8u
