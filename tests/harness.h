@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * harness - a private kcfd for a test, and a raw connection to it.
+ *
+ * harness_kcfd_start() runs the built kcfd in the foreground as a child, in a runtime directory of its own under /tmp,
+ * and returns when it serves. The child dies with the test. Its standard error is kept in a file there.
+ * harness_raw_* speak frames without the client library, well formed or not. Every wait is bounded by
+ * HARNESS_PATIENCE_MS, after which the test fails: nothing is ever measured by it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+#include "table/page.h"
+#include "wire/codec.h"
+
+#define HARNESS_PATIENCE_MS 30000
+
+struct harness_kcfd {
+	pid_t pid;
+	char dir[64];	 /* private, removed by stop */
+	char socket[96]; /* to connect to */
+	char log[96];	 /* its standard error */
+};
+
+/* extra_args: NULL-terminated, may be NULL; a later one wins. Fails the test if kcfd does not come up.
+ * KCF_TEST_KCFD and KCF_TEST_MODULES replace the built program and module directory. */
+void harness_kcfd_start(struct harness_kcfd *h, const char *const extra_args[]);
+/* The same with a configuration file of this text. */
+void harness_kcfd_start_config(struct harness_kcfd *h, const char *config,
+			       const char *const extra_args[]);
+/* SIGTERM, wait, remove the directory. Returns the wait status; harmless twice (0). */
+int harness_kcfd_stop(struct harness_kcfd *h);
+/* SIGKILL and wait; the directory stays, so that harness_kcfd_restart can use it. */
+void harness_kcfd_kill(struct harness_kcfd *h);
+/* Start again on the same directory and socket, with the arguments of the start. */
+void harness_kcfd_restart(struct harness_kcfd *h, const char *const extra_args[]);
+/* Is the child still there? */
+bool harness_kcfd_alive(const struct harness_kcfd *h);
+/* What it wrote to standard error so far. Owned by the caller. */
+char *harness_kcfd_log(const struct harness_kcfd *h);
+/* Run kcfd to its end with these arguments; returns the exit status, *ret_text (owned) its stderr and stdout. */
+int harness_kcfd_run(const char *const args[], char **ret_text);
+/* DIR/name with this content, mode 0600. */
+void harness_file(const struct harness_kcfd *h, const char *name, const void *bytes, size_t len,
+		  char path[static 128]);
+
+/* ---- raw connections ---- */
+
+struct harness_raw {
+	int fd;
+	struct page *page; /* after hello */
+	uint8_t *buf;	   /* received, not yet parsed */
+	size_t len, room;
+	int fds[WIRE_MAX_FDS]; /* received, not yet claimed */
+	unsigned n_fds;
+	struct codec_arena arena;
+};
+
+struct harness_frame {
+	struct frame_header h;
+	struct wire_msg msg;	/* until the next harness_raw_recv */
+	const uint8_t *payload; /* likewise */
+};
+
+void harness_raw_open(struct harness_raw *r, const struct harness_kcfd *h);
+void harness_raw_close(struct harness_raw *r);
+/* Any bytes, with up to WIRE_MAX_FDS descriptors. false: the other side has closed. */
+bool harness_raw_write(struct harness_raw *r, const void *bytes, size_t len, const int *fds,
+		       unsigned n_fds);
+bool harness_raw_send(struct harness_raw *r, const struct wire_msg *msg, uint64_t id,
+		      const void *payload, uint32_t payload_len);
+/* The next frame, or false at the end of the stream. */
+bool harness_raw_recv(struct harness_raw *r, struct harness_frame *ret);
+/* The next frame that is no event; fails the test unless it is of this type. */
+void harness_raw_expect(struct harness_raw *r, enum frame_type type, struct harness_frame *ret);
+/* Frames are skipped until kcfd closes; *ret_status (may be NULL): of the FATAL frame, else KCF_SUCCESS. Fails the
+ * test if it does not close. */
+void harness_raw_expect_closed(struct harness_raw *r, enum kcf_status *ret_status);
+/* Say hello and map the page. */
+void harness_raw_hello(struct harness_raw *r, struct wire_hello_reply *ret);
+/* Take a received descriptor; -1 if none. */
+int harness_raw_take_fd(struct harness_raw *r);
+/* Fill the units and take them from the page, then send. */
+bool harness_raw_send_op(struct harness_raw *r, struct wire_op *op, uint64_t id,
+			 const void *payload, uint32_t payload_len);
+/* A connection with hello, a SHA-256 through kcfd, the right answer: kcfd serves others as before. */
+void harness_raw_check_service(const struct harness_kcfd *h);
