@@ -76,9 +76,13 @@ uint32_t page_credit_reclaim(struct page *p, uint32_t n);
 
 /* The calling thread's cell (owner = gettid), or the shared last one. */
 struct page_cell *page_cell_take(struct page *p);
+/* Free the cell for another thread; its counts stay. */
 void page_cell_drop(struct page_cell *c);
-/* Row of (mech, provider) in a cell, made if needed; the last row when full. For the owner. */
+/* Row of (mech, provider) in a cell, made if needed; the last row (mech 0, provider 0, always to be read) when
+ * full. For the owner, in the shared cell for any thread. */
 struct page_row *page_row(struct page *p, struct page_cell *c, uint32_t mech, uint32_t provider);
 /* Count one finished call. */
 void page_count(struct page *p, struct page_cell *c, struct page_row *row, unsigned op,
 		enum kcf_status status, uint64_t bytes);
+/* Add one timed call (one in PAGE_SAMPLE). */
+void page_sample(struct page *p, struct page_cell *c, struct page_row *row, uint64_t ns);
