@@ -19,6 +19,12 @@
 #include <stdbool.h>
 #include "base/list.h"
 
+/* request.flags: what of the call request's flags matters here. The protocol's values. */
+#define REQUEST_ALWAYS_QUEUE 0x1
+#define REQUEST_NEVER_QUEUE 0x2
+#define REQUEST_NOTIFY_STEPS 0x4
+#define REQUEST_SYNC 0x8 /* the caller blocks; waiting for a device is permitted */
+
 enum request_state { REQUEST_NEW = 0, REQUEST_WAITING, REQUEST_RUNNING, REQUEST_DONE };
 
 struct consumer;
@@ -28,7 +34,7 @@ struct request;
 struct tmpl;
 
 struct request_ops {
-	/* Step i of steps is done (only with OPF_NOTIFY_STEPS). */
+	/* Step i of steps is done (only with REQUEST_NOTIFY_STEPS). */
 	void (*step)(struct request *r, unsigned i);
 	/* Final. r is the api layer's again: it reads the results, answers, request_free(). */
 	void (*complete)(struct request *r);
@@ -60,7 +66,7 @@ struct request {
 
 	/* what: set by api before sched_submit */
 	uint16_t op, phase; /* enum kcf_op, enum kcf_phase */
-	uint32_t flags;	    /* OPF_ */
+	uint32_t flags;	    /* REQUEST_ */
 	struct tmpl *tmpl, *tmpl2; /* a reference each; tmpl2: the MAC of a dual operation */
 	struct context *context; /* INIT: new one made by context_new; UPDATE, FINAL */
 	void *param, *param2; /* in mem or NULL */
