@@ -9,7 +9,6 @@
  */
 #pragma once
 
-#include <pthread.h>
 #include "module/module.h"
 
 /* A started provider of a module in this process. */
@@ -19,6 +18,7 @@ struct instance {
 	uint32_t generation; /* another after reset; prepared ones of an older one are remade by their owners */
 };
 
+/* One thread's live state of a prepared. Its owner alone runs on it. */
 struct tstate;
 
 struct prepared {
@@ -27,10 +27,10 @@ struct prepared {
 	uint32_t row;
 	uint32_t generation; /* of inst when made */
 	void *tmpl;
-	uint32_t refs; /* atomic */
-	uint32_t dead; /* atomic */
-	pthread_mutex_t lock; /* states list; never held while calling a provider */
-	struct tstate *states;
+	uint32_t refs; /* atomic: users */
+	uint32_t live; /* atomic: provider states, and one for the users: at 0 tmpl is freed */
+	uint32_t pins; /* atomic: tstates, and one for the users: at 0 this structure is freed */
+	struct tstate *states; /* those not dead; locked, never while calling a provider */
 };
 
 /* Checks raw key length against the row. Returns owned (one reference). */
@@ -44,9 +44,23 @@ void prepared_unref(struct prepared *p);
 void prepared_run(struct prepared *p, struct kcf_job *job);
 /* The same for n jobs of one prepared: one submit. */
 void prepared_run_burst(struct prepared *p, struct kcf_job *const *jobs, unsigned n);
-/* The calling thread's slot of user data for p (a pointer, NULL at first); valid between runs until the
- * thread or p ends. For cached counters. */
-void **prepared_thread_data(struct prepared *p);
+
+/* The same in two steps, for callers that look at the thread's data as well. prepared_thread() finds or makes
+ * the calling thread's state; NULL if it cannot be made (*ret_status says why). It is valid until the thread or p
+ * ends. */
+struct tstate *prepared_thread(struct prepared *p, enum kcf_status *ret_status);
+void tstate_run(struct tstate *ts, struct kcf_job *job);
+
+/* The owner's own, zeroed at first: cached counters. */
+#define TSTATE_DATA 3
+void **tstate_data(struct tstate *ts);
+
+/* Did a job fail after it may have written output? The other statuses refuse it before it begins. */
+static inline bool job_failed_late(enum kcf_status status)
+{
+	return status == KCF_INVALID_MAC || status == KCF_FAILED || status == KCF_HOST_MEMORY ||
+	       status == KCF_CANCELED || status == KCF_DEVICE_ERROR || status == KCF_DEVICE_REMOVED;
+}
 
 /* Both steps of a dual operation on this thread. out_len and mac_len are set in the result. */
 struct dual_job {
