@@ -2,15 +2,17 @@
 /* fuzz-seeds DIR - valid inputs for each target, one folder each, so that none has to be kept as a file. */
 #include "fuzz.h"
 #include "../unit/wire-random.h"
+#include "script.h"
 
 #include <errno.h>
+#include <kcf/provider.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define PER_TYPE 6
 
-static uint8_t buf[2 * FRAME_MESSAGE_MAX];
+static uint8_t buf[4 * FRAME_MESSAGE_MAX];
 
 static void make_dir(const char *path)
 {
@@ -20,14 +22,14 @@ static void make_dir(const char *path)
 	}
 }
 
-static void save(const char *dir, const char *target, unsigned type, int i, size_t len)
+static void save(const char *dir, const char *target, const char *name, int i, size_t len)
 {
 	char path[PATH_MAX];
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, target);
 	make_dir(path);
-	snprintf(path, sizeof(path), "%s/%s/%s-%d", dir, target, frame_type_name(type), i);
+	snprintf(path, sizeof(path), "%s/%s/%s-%d", dir, target, name, i);
 	f = fopen(path, "wb");
 	if (!f || fwrite(buf, 1, len, f) != len || fclose(f) != 0) {
 		perror(path);
@@ -35,16 +37,187 @@ static void save(const char *dir, const char *target, unsigned type, int i, size
 	}
 }
 
-int main(int argc, char **argv)
+/* ---- conversations with kcfd ---- */
+
+#define SLOT 3
+#define CONTEXT 5
+
+static uint8_t data[256];
+static size_t used;
+
+static void put(const struct wire_msg *msg, uint8_t id, uint8_t flags, uint16_t payload_len)
+{
+	used = script_put(buf, used, msg, flags, id, data, payload_len);
+}
+
+static struct wire_msg op(uint32_t what, uint32_t mech, uint32_t in_len, uint32_t out_room)
+{
+	struct wire_msg m = {.type = FRAME_OP};
+
+	m.op.op = what;
+	m.op.mech = mech;
+	m.op.in_len = in_len;
+	m.op.out_room = out_room;
+	return m;
+}
+
+static void put_op(const struct wire_msg *m, uint8_t id, uint8_t flags)
+{
+	put(m, id, SCRIPT_FIX | flags, (uint16_t)(m->op.in_len + m->op.check_len));
+}
+
+static void single_ops(void)
+{
+	struct kcf_param_aead aead = {.iv = data, .iv_len = 12, .aad = data, .aad_len = 5};
+	struct wire_msg m = op(KCF_OP_DIGEST, KCF_M_SHA256, 100, 32);
+
+	put_op(&m, 1, 0);
+	m = op(KCF_OP_MAC_VERIFY, KCF_M_SHA256_HMAC, 10, 0);
+	m.op.key = (struct wire_key){.kind = KCF_KEY_BYTES, .bytes = {data, 20}};
+	m.op.check_len = 32;
+	put_op(&m, 2, SCRIPT_TURN);
+	m = op(KCF_OP_ENCRYPT, KCF_M_AES_GCM, 64, 80);
+	m.op.key = (struct wire_key){.kind = KCF_KEY_BYTES, .bytes = {data, 32}};
+	m.op.param = (struct wire_param){KCF_PARAM_AEAD, &aead};
+	put_op(&m, 3, SCRIPT_TURN | SCRIPT_DEADLINE);
+	m.op.op = KCF_OP_DECRYPT;
+	put_op(&m, 4, SCRIPT_TURN);
+}
+
+static void templates(void)
+{
+	struct wire_msg attach = {.type = FRAME_TEMPLATE_ATTACH}, drop = {.type = FRAME_TEMPLATE_DROP};
+	struct wire_msg m = op(KCF_OP_MAC, KCF_M_SHA256_HMAC, 50, 32);
+
+	attach.attach = (struct wire_template_attach){SLOT, KCF_M_SHA256_HMAC};
+	attach.attach.key = (struct wire_key){.kind = KCF_KEY_BYTES, .bytes = {data, 32}};
+	drop.slot = SLOT;
+	m.op.tmpl = SLOT;
+	put(&attach, 1, 0, 0);
+	put_op(&m, 2, 0);
+	m.op.flags = OPF_ALWAYS_QUEUE;
+	put_op(&m, 3, 0);
+	put(&drop, 0, SCRIPT_TURN, 0);
+	put_op(&m, 4, SCRIPT_TURN);
+}
+
+static void contexts(void)
+{
+	struct wire_msg m = op(KCF_OP_DIGEST, KCF_M_SHA256, 0, 0), drop = {.type = FRAME_CONTEXT_DROP};
+
+	m.op.context = drop.slot = CONTEXT;
+	m.op.phase = KCF_INIT;
+	put_op(&m, 1, 0);
+	m.op.phase = KCF_UPDATE;
+	m.op.in_len = 77;
+	put_op(&m, 2, SCRIPT_TURN);
+	put_op(&m, 3, 0);
+	m.op.phase = KCF_FINAL_PHASE;
+	m.op.in_len = 0;
+	m.op.out_room = 32;
+	put_op(&m, 4, SCRIPT_TURN);
+	m.op.phase = KCF_INIT;
+	put_op(&m, 5, 0);
+	put(&drop, 0, SCRIPT_TURN, 0);
+}
+
+static void steps(void)
+{
+	struct wire_step s[3] = {{.kind = KCF_STEP_INIT},
+				 {.kind = KCF_STEP_UPDATE, .in_len = 60},
+				 {.kind = KCF_STEP_FINAL, .out_room = 32}};
+	struct wire_msg m = op(KCF_OP_DIGEST, KCF_M_SHA256, 0, 0);
+
+	m.op.steps = s;
+	m.op.n_steps = 3;
+	m.op.flags = OPF_NOTIFY_STEPS;
+	used = script_put(buf, used, &m, SCRIPT_FIX | SCRIPT_TURN, 1, data, 60);
+}
+
+static void arena(void)
+{
+	struct wire_msg new = {.type = FRAME_ARENA_NEW}, offer = {.type = FRAME_ARENA_OFFER};
+	struct wire_msg gone = {.type = FRAME_ARENA_FREE}, m = op(KCF_OP_DIGEST, KCF_M_SHA256, 0, 32);
+	struct wire_range r[2] = {{1, 0, 1000}, {1, 2000, 96}};
+
+	new.arena.size = 65536;
+	put(&new, 1, SCRIPT_TURN, 0);
+	m.op.in = r;
+	m.op.n_in = 2;
+	put_op(&m, 2, SCRIPT_TURN);
+	gone.slot = 1;
+	put(&gone, 0, 0, 0);
+	put_op(&m, 3, 0);
+	offer.arena = (struct wire_arena){0, 7, 4096};
+	put(&offer, 4, SCRIPT_FD | SCRIPT_TURN, 0);
+}
+
+static void keys(void)
+{
+	struct wire_msg m = {.type = FRAME_KEY_OP};
+	struct kcf_param_keygen gen = {.bits = 256};
+	struct wire_msg use = op(KCF_OP_MAC, KCF_M_SHA256_HMAC, 10, 32);
+
+	m.key_op.kind = KEYOP_IMPORT;
+	m.key_op.key = (struct wire_key){.kind = KCF_KEY_BYTES, .bytes = {data, 32}};
+	put(&m, 1, 0, 0);
+	m = (struct wire_msg){.type = FRAME_KEY_OP};
+	m.key_op.kind = KEYOP_GENERATE;
+	m.key_op.mech = KCF_M_AES_KEY_GEN;
+	m.key_op.param = (struct wire_param){KCF_PARAM_KEYGEN, &gen};
+	put(&m, 2, SCRIPT_TURN, 0);
+	m = (struct wire_msg){.type = FRAME_KEY_OP};
+	m.key_op.kind = KEYOP_DESTROY;
+	m.key_op.key.kind = KCF_KEY_HANDLE;
+	put(&m, 3, 0, 0);
+	use.op.key.kind = KCF_KEY_HANDLE;
+	put_op(&use, 4, SCRIPT_TURN);
+	m.key_op.kind = KEYOP_EXPORT;
+	m.key_op.key = (struct wire_key){.kind = KCF_KEY_NAMED, .name = "none"};
+	put(&m, 5, SCRIPT_TURN, 0);
+}
+
+static void queries(void)
+{
+	struct wire_msg find = {.type = FRAME_MECH_FIND, .name = "CKM_SHA256"};
+	struct wire_msg status = {.type = FRAME_STATUS, .id = 2}, cancel = {.type = FRAME_CANCEL, .id = 2};
+	struct wire_msg want = {.type = FRAME_WANT}, admin = {.type = FRAME_ADMIN};
+	struct wire_msg m = op(KCF_OP_RANDOM, KCF_M_RANDOM, 0, 64);
+
+	put(&find, 1, 0, 0);
+	m.op.flags = OPF_ALWAYS_QUEUE;
+	put_op(&m, 2, 0);
+	put(&status, 3, 0, 0);
+	put(&cancel, 0, SCRIPT_TURN, 0);
+	want.room.units = 9;
+	put(&want, 0, SCRIPT_TURN, 0);
+	admin.admin.command = "stats";
+	put(&admin, 4, SCRIPT_TURN, 0);
+}
+
+static void save_conversations(const char *dir)
+{
+	static const struct {
+		const char *name;
+		void (*make)(void);
+	} all[] = {{"single", single_ops}, {"templates", templates}, {"contexts", contexts},
+		   {"steps", steps},	   {"arena", arena},	     {"keys", keys},
+		   {"queries", queries}};
+
+	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		used = 0;
+		all[i].make();
+		save(dir, "fuzz-dispatch", all[i].name, 0, used);
+	}
+}
+
+/* ---- all ---- */
+
+static void save_messages(const char *dir)
 {
 	static struct random rnd;
 	struct wire_msg msg;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: fuzz-seeds DIR\n");
-		return 2;
-	}
-	make_dir(argv[1]);
 	random_init(&rnd, 7);
 	for (unsigned type = 1; type < FRAME_TYPE_COUNT; type++) {
 		for (int i = 0; i < PER_TYPE; i++) {
@@ -53,11 +226,25 @@ int main(int argc, char **argv)
 			random_msg(&rnd, type, &msg);
 			buf[0] = (uint8_t)type;
 			len = codec_encode(&msg, buf + 1, FRAME_MESSAGE_MAX);
-			save(argv[1], "fuzz-codec", type, i, 1 + len);
+			save(dir, "fuzz-codec", frame_type_name(type), i, 1 + len);
 			len = codec_encode_frame(&msg, random_u64(&rnd), 0, 3, buf, sizeof(buf));
 			memcpy(buf + len, "abc", 3);
-			save(argv[1], "fuzz-frame", type, i, len + 3);
+			save(dir, "fuzz-frame", frame_type_name(type), i, len + 3);
+			save(dir, "fuzz-reply", frame_type_name(type), i,
+			     script_put(buf, 0, &msg, 0, (uint8_t)(1 + i), NULL, 0));
 		}
 	}
+}
+
+int main(int argc, char **argv)
+{
+	if (argc != 2) {
+		fprintf(stderr, "usage: fuzz-seeds DIR\n");
+		return 2;
+	}
+	make_dir(argv[1]);
+	memset(data, 'd', sizeof(data));
+	save_messages(argv[1]);
+	save_conversations(argv[1]);
 	return 0;
 }

@@ -150,7 +150,7 @@ class Client(Connection):
         self.steps = {}
         self.events = []
         self.rooms = []
-        self.send("HELLO", {"version_min": versions[0], "version_max": versions[1], "label": label})
+        self.send("HELLO", {"version_min": versions[0], "version_max": versions[1], "label": label}, self.new_id())
         kind, _, self.hello, _ = self.recv()
         if kind == "FATAL":
             raise Closed(self.fatal)
