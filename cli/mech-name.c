@@ -51,8 +51,7 @@ static bool sha2_name(const char *word, char *ret, size_t room)
 	    strncmp(rest, "512", 3))
 		return false;
 	half = rest[3] ? rest + 4 : "";
-	snprintf(ret, room, "SHA2-%.3s%s%s", rest, *half ? "/" : "", half);
-	return true;
+	return (size_t)snprintf(ret, room, "SHA2-%.3s%s%s", rest, *half ? "/" : "", half) < room;
 }
 
 /* "HMAC-SHA256" -> "HMAC-SHA2-256". */
@@ -62,8 +61,7 @@ static bool hmac_name(const char *word, char *ret, size_t room)
 
 	if (strncmp(word, "HMAC-", 5) || !sha2_name(word + 5, digest, sizeof(digest)))
 		return false;
-	snprintf(ret, room, "HMAC-%s", digest);
-	return true;
+	return (size_t)snprintf(ret, room, "HMAC-%s", digest) < room;
 }
 
 /* "AES-256-GCM" -> "AES-GCM" and 32 bytes; "CMAC-AES-128" likewise. */

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * adm-show - list, stats, requests, consumers, trace: ask, then print tables. What a table leaves out is seen with
+ * --verbose or --json. One thread.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "adm-table.h"
+#include "kcfadm.h"
+#include "tool.h"
+
+struct section {
+	const char *key; /* of the array in the answer */
+	const struct adm_column *columns;
+	void (*digest)(json_t *row); /* adds fields made of others; may be NULL */
+	const char *empty;	     /* said when there is nothing */
+};
+
+static void show_section(const json_t *answer, const struct section *s, bool verbose)
+{
+	json_t *rows = json_is_array(answer) ? (json_t *)answer : json_object_get(answer, s->key);
+	json_t *row;
+	size_t i;
+
+	if (!rows)
+		return;
+	if (json_is_object(rows)) {
+		adm_fields(stdout, rows);
+		return;
+	}
+	if (json_array_size(rows) == 0) {
+		puts(s->empty);
+		return;
+	}
+	json_array_foreach(rows, i, row)
+	{
+		if (s->digest)
+			s->digest(row);
+	}
+	adm_table(stdout, rows, verbose ? NULL : s->columns);
+}
+
+static void show(const json_t *answer, const struct section *sections, size_t n, bool verbose)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (i && json_object_get(answer, sections[i].key))
+			putchar('\n');
+		show_section(answer, &sections[i], verbose);
+	}
+	if (verbose && json_is_object(answer))
+		adm_fields(stdout, answer);
+}
+
+static int ask_and_show(const struct adm_options *o, const char *command,
+			const char *const *args, unsigned n_args, const struct section *sections,
+			size_t n)
+{
+	json_t *answer;
+	int code = adm_request(o, command, args, n_args, &answer);
+
+	if (code != TOOL_OK || !answer)
+		return code;
+	show(answer, sections, n, o->verbose);
+	json_decref(answer);
+	return TOOL_OK;
+}
+
+/* ---- list ---- */
+
+static const struct adm_column provider_columns[] = {
+	{"name", "PROVIDER"},	{"module", "MODULE"},	      {"kind", "KIND"},
+	{"version", "VERSION"}, {"state", "STATE"},	      {"mechanisms", "MECHANISMS"},
+	{"enabled", "ENABLED"}, {"description", "DESCRIPTION"}, {0},
+};
+
+static const struct adm_column mechanism_columns[] = {
+	{"name", "MECHANISM"},	 {"alias", "ALIAS"},	   {"classes", "CLASSES"},
+	{"key_bits", "KEY BITS"}, {"place", "PLACE"},	   {"threshold", "THRESHOLD"},
+	{"mode", "MODE"},	 {"offers", "PROVIDERS"}, {0},
+};
+
+static const struct adm_column policy_columns[] = {
+	{"name", "LIMIT"}, {"value", "VALUE"}, {"default", "DEFAULT"}, {"min", "MIN"},
+	{"max", "MAX"},	   {"text", "MEANING"}, {0},
+};
+
+/* "openssl, nettle (disabled)" */
+static void digest_mechanism(json_t *row)
+{
+	json_t *offers = json_object_get(row, "providers"), *offer;
+	char text[512] = "";
+	size_t i, len = 0;
+
+	if (json_object_get(row, "key_min_bits") && !json_object_get(row, "key_bits")) {
+		char bits[48];
+
+		snprintf(bits, sizeof(bits), "%lld-%lld",
+			 (long long)json_integer_value(json_object_get(row, "key_min_bits")),
+			 (long long)json_integer_value(json_object_get(row, "key_max_bits")));
+		json_object_set_new(row, "key_bits",
+				    json_string(strcmp(bits, "0-0") ? bits : ""));
+	}
+	json_array_foreach(offers, i, offer)
+	{
+		const char *name = json_is_object(offer)
+					   ? json_string_value(json_object_get(offer, "name"))
+					   : json_string_value(offer);
+		json_t *enabled = json_object_get(offer, "enabled");
+
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s%s", i ? ", " : "",
+					name ? name : "?",
+					json_is_false(enabled) ? " (disabled)" : "");
+		if (len >= sizeof(text))
+			break;
+	}
+	json_object_set_new(row, "offers", json_string(text));
+}
+
+int adm_list(int argc, char **argv)
+{
+	static const struct adm_usage usage = {
+		.synopsis = "list [-m] [-p] [-v]",
+		.text = "Providers; with -m mechanisms, with -p limits and policy.\n",
+		.list_options = true,
+		.max_words = 0,
+	};
+	static const struct section sections[] = {
+		{"providers", provider_columns, NULL, "no providers"},
+		{"mechanisms", mechanism_columns, digest_mechanism, "no mechanisms"},
+		{"limits", policy_columns, NULL, "no limits"},
+		{"policy", policy_columns, NULL, "no limits"},
+		{"keys", NULL, NULL, "no named keys"},
+	};
+	struct adm_options o;
+	const char *args[2];
+	unsigned n = 0;
+	int code;
+
+	if (!adm_parse(&o, argc, argv, &usage, &code))
+		return code;
+	if (o.mechanisms)
+		args[n++] = "mechanisms";
+	if (o.policy)
+		args[n++] = "policy";
+	return ask_and_show(&o, "list", args, n, sections,
+			    sizeof(sections) / sizeof(sections[0]));
+}
+
+/* ---- stats ---- */
+
+static const struct adm_column stats_columns[] = {
+	{"mechanism", "MECHANISM"}, {"provider", "PROVIDER"}, {"place", "PLACE"},
+	{"ops", "OPERATIONS"},	    {"bytes", "BYTES"},	      {"errors", "ERRORS"},
+	{"mean_us", "MEAN US"},	    {0},
+};
+
+static const struct adm_column stats_provider_columns[] = {
+	{"name", "PROVIDER"}, {"in_flight", "IN FLIGHT"}, {"depth", "QUEUED"},
+	{"failures", "FAILURES"}, {"returns", "RETURNS"}, {0},
+};
+
+/* Service time; in the caller's thread it is sampled. */
+static void digest_stat(json_t *row)
+{
+	json_t *samples = json_object_get(row, "samples");
+	double n = json_number_value(samples ? samples : json_object_get(row, "ops"));
+	double ns = json_number_value(json_object_get(row, "service_ns"));
+
+	json_object_set_new(row, "mean_us", n > 0 ? json_real(ns / n / 1000) : json_null());
+}
+
+int adm_stats(int argc, char **argv)
+{
+	static const struct adm_usage usage = {
+		.synopsis = "stats [-v]",
+		.text = "Operations, bytes, errors and mean service time since kcfd started, by mechanism,\n"
+			"provider and place: \"caller\" ran in the clients' own threads (as they report it),\n"
+			"\"kcfd\" on kcfd's cores, \"hardware\" on a device.\n",
+		.max_words = 0,
+	};
+	static const struct section sections[] = {
+		{"rows", stats_columns, digest_stat, "nothing was done yet"},
+		{"providers", stats_provider_columns, NULL, "no providers"},
+	};
+	struct adm_options o;
+	int code;
+
+	if (!adm_parse(&o, argc, argv, &usage, &code))
+		return code;
+	return ask_and_show(&o, "stats", NULL, 0, sections,
+			    sizeof(sections) / sizeof(sections[0]));
+}
+
+/* ---- requests, consumers, trace ---- */
+
+static const struct adm_column request_columns[] = {
+	{"connection", "CONNECTION"}, {"id", "ID"},	{"request", "ID"},
+	{"uid", "UID"},		      {"state", "STATE"}, {"operation", "OPERATION"},
+	{"op", "OPERATION"},	      {"mechanism", "MECHANISM"}, {"bytes", "BYTES"},
+	{"provider", "PROVIDER"},     {"position", "POSITION"}, {"age_us", "AGE US"},
+	{"queue_hops", "HOPS"},	      {0},
+};
+
+int adm_requests(int argc, char **argv)
+{
+	static const struct adm_usage usage = {
+		.synopsis = "requests",
+		.text = "Requests that wait or run now.\n",
+		.max_words = 0,
+	};
+	static const struct section sections[] = {
+		{"requests", request_columns, NULL, "no requests"},
+	};
+	struct adm_options o;
+	int code;
+
+	if (!adm_parse(&o, argc, argv, &usage, &code))
+		return code;
+	return ask_and_show(&o, "requests", NULL, 0, sections, 1);
+}
+
+static const struct adm_column consumer_columns[] = {
+	{"uid", "UID"},		    {"weight", "WEIGHT"},	{"connections", "CONNECTIONS"},
+	{"requests", "REQUESTS"},   {"queued", "QUEUED"},	{"keys", "KEYS"},
+	{"contexts", "CONTEXTS"},   {"templates", "TEMPLATES"}, {"arena_bytes", "ARENA"},
+	{"ops", "OPERATIONS"},	    {"bytes", "BYTES"},		{"caller_ops", "IN CALLER"},
+	{"caller_bytes", "BYTES IN CALLER"}, {0},
+};
+
+int adm_consumers(int argc, char **argv)
+{
+	static const struct adm_usage usage = {
+		.synopsis = "consumers [-v]",
+		.text = "Users, what they hold now and what they have done.\n",
+		.max_words = 0,
+	};
+	static const struct section sections[] = {
+		{"consumers", consumer_columns, NULL, "no consumers"},
+		{"connections", NULL, NULL, "no connections"},
+	};
+	struct adm_options o;
+	int code;
+
+	if (!adm_parse(&o, argc, argv, &usage, &code))
+		return code;
+	return ask_and_show(&o, "consumers", NULL, 0, sections,
+			    sizeof(sections) / sizeof(sections[0]));
+}
+
+static const struct adm_column trace_columns[] = {
+	{"decision", "DECISION"}, {"uid", "UID"},	{"operation", "OPERATION"},
+	{"mechanism", "MECHANISM"}, {"bytes", "BYTES"}, {"walk", "CONSIDERED"},
+	{"chosen", "CHOSEN"},	  {"place", "PLACE"},	{"queue_ns", "QUEUE NS"},
+	{"service_ns", "SERVICE NS"}, {"status", "STATUS"}, {0},
+};
+
+/* "virtio: below threshold, openssl: chosen" */
+static void digest_decision(json_t *row)
+{
+	json_t *considered = json_object_get(row, "considered"), *one;
+	char text[512] = "";
+	size_t i, len = 0;
+
+	json_array_foreach(considered, i, one)
+	{
+		const char *provider = json_string_value(json_object_get(one, "provider"));
+		const char *why = json_string_value(json_object_get(one, "why"));
+
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s: %s", i ? ", " : "",
+					provider ? provider : "?", why ? why : "?");
+		if (len >= sizeof(text))
+			break;
+	}
+	json_object_set_new(row, "walk", json_string(text));
+}
+
+int adm_trace(int argc, char **argv)
+{
+	static const struct adm_usage usage = {
+		.synopsis = "trace [N]",
+		.text = "The last N (all remembered) scheduling decisions: who was considered and why not,\n"
+			"who was chosen, how long it waited and took. Decisions taken in the clients' own\n"
+			"threads have the place \"caller\".\n",
+		.max_words = 1,
+	};
+	static const struct section sections[] = {
+		{"trace", trace_columns, digest_decision, "no decisions yet"},
+		{"caller", NULL, NULL, "nothing ran in the callers' threads"},
+	};
+	struct adm_options o;
+	int code;
+
+	if (!adm_parse(&o, argc, argv, &usage, &code))
+		return code;
+	return ask_and_show(&o, "trace", (const char *const *)o.words, (unsigned)o.n_words,
+			    sections, sizeof(sections) / sizeof(sections[0]));
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * speed-daemon - a private kcfd for a measurement: own directory under /tmp, own socket, one worker, pinned to the
+ * server's CPU, gone with this process. One thread.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "speed.h"
+#include "tool.h"
+
+#define READY_MS 30000
+
+/* One worker, so that rates are per worker; room for a thousand idle connections of one user. */
+static const char config_text[] = "[limits]\n"
+				  "workers_min = 1\n"
+				  "workers_max = 1\n"
+				  "connections = 1024\n"
+				  "user_connections = 1024\n";
+
+/* A path beside this program's build directory; false if nothing is there. */
+static bool beside(const char *relative, char *ret, size_t room)
+{
+	char self[512];
+	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	if (n <= 0)
+		return false;
+	self[n] = 0;
+	*strrchr(self, '/') = 0;
+	snprintf(ret, room, "%s/%s", self, relative);
+	return access(ret, F_OK) == 0;
+}
+
+static bool write_config(const struct speed_daemon *d, char *path, size_t room)
+{
+	int fd;
+	bool ok;
+
+	snprintf(path, room, "%s/kcf.conf", d->dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return false;
+	ok = write(fd, config_text, sizeof(config_text) - 1) == (ssize_t)sizeof(config_text) - 1;
+	close(fd);
+	return ok;
+}
+
+static void child(const struct speed_daemon *d, const char *program, const char *modules,
+		  const char *config, int ready_fd, int cpu)
+{
+	char ready[16];
+	const char *argv[12] = {program,  "--foreground", "--socket",	d->socket,
+				"--config", config,	  "--ready-fd", ready};
+	int log;
+
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	speed_pin(cpu);
+	snprintf(ready, sizeof(ready), "%d", ready_fd);
+	fcntl(ready_fd, F_SETFD, 0);
+	if (modules) {
+		argv[8] = "--modules";
+		argv[9] = modules;
+	}
+	if (chdir(d->dir) != 0)
+		_exit(127);
+	log = open("log", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	dup2(log, 1);
+	dup2(log, 2);
+	execvp(program, (char *const *)argv);
+	_exit(127);
+}
+
+/* kcfd writes a byte when it serves, or ends. */
+static bool await_ready(int fd)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	char byte;
+	int n;
+
+	do {
+		n = poll(&p, 1, READY_MS);
+	} while (n < 0 && errno == EINTR);
+	return n == 1 && read(fd, &byte, 1) == 1;
+}
+
+static void show_log(const struct speed_daemon *d)
+{
+	char path[128], line[512];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/log", d->dir);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f))
+		fputs(line, stderr);
+	if (f)
+		fclose(f);
+}
+
+bool speed_daemon_start(struct speed_daemon *d, const char *program, const char *modules, int cpu)
+{
+	char built[600], built_modules[600], config[128];
+	int ready[2];
+	bool ok;
+
+	memset(d, 0, sizeof(*d));
+	if (!program && beside("../daemon/kcfd", built, sizeof(built)))
+		program = built;
+	if (program == built && !modules && beside("../providers", built_modules, sizeof(built_modules)))
+		modules = built_modules;
+	if (!program)
+		program = "kcfd";
+	strcpy(d->dir, "/tmp/kcf-speed.XXXXXX");
+	if (!mkdtemp(d->dir) || pipe2(ready, O_CLOEXEC) != 0) {
+		tool_fail_errno("make", d->dir);
+		return false;
+	}
+	snprintf(d->socket, sizeof(d->socket), "%s/sock", d->dir);
+	ok = write_config(d, config, sizeof(config));
+	d->pid = ok ? fork() : -1;
+	if (d->pid == 0)
+		child(d, program, modules, config, ready[1], cpu);
+	close(ready[1]);
+	ok = d->pid > 0 && await_ready(ready[0]);
+	close(ready[0]);
+	if (ok)
+		return true;
+	tool_error("a private kcfd (%s) did not start", program);
+	tool_hint("name the program with --kcfd; its log:");
+	show_log(d);
+	speed_daemon_stop(d);
+	return false;
+}
+
+void speed_daemon_stop(struct speed_daemon *d)
+{
+	static const char *const files[] = {"sock", "kcf.conf", "log"};
+	char path[128];
+
+	if (d->pid > 0) {
+		kill(d->pid, SIGTERM);
+		waitpid(d->pid, NULL, 0);
+	}
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(path, sizeof(path), "%s/%s", d->dir, files[i]);
+		unlink(path);
+	}
+	if (d->dir[0])
+		rmdir(d->dir);
+	memset(d, 0, sizeof(*d));
+}
+
+uint64_t speed_daemon_memory(const struct speed_daemon *d)
+{
+	char path[64], line[256];
+	uint64_t total = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)d->pid);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		unsigned long long kib;
+
+		if (sscanf(line, "RssAnon: %llu", &kib) == 1 ||
+		    sscanf(line, "RssShmem: %llu", &kib) == 1)
+			total += kib * 1024;
+	}
+	if (f)
+		fclose(f);
+	return total;
+}
