@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * adm-change - enable, disable, load, unload, set, cancel: words go to kcfd as they are, it checks them and says what
- * was wrong. One thread.
+ * adm-change - enable, disable, load, unload, set, cancel: words go to kcfd as they are, it checks
+ * them and says what was wrong. One thread.
  */
 #include <stdio.h>
 #include <string.h>
@@ -18,8 +18,7 @@ static int change(int argc, char **argv, const struct adm_usage *usage, const ch
 
 	if (!adm_parse(&o, argc, argv, usage, &code))
 		return code;
-	code = adm_request(&o, argv[0], (const char *const *)o.words, (unsigned)o.n_words,
-			   &answer);
+	code = adm_request(&o, argv[0], (const char *const *)o.words, (unsigned)o.n_words, &answer);
 	if (code != TOOL_OK || !answer)
 		return code;
 	printf("%s", done);
@@ -35,7 +34,8 @@ int adm_enable(int argc, char **argv)
 {
 	static const struct adm_usage usage = {
 		.synopsis = "enable PROVIDER [MECHANISM]",
-		.text = "Let a provider offer all its mechanisms, or this one, again. Running clients take\n"
+		.text = "Let a provider offer all its mechanisms, or this one, again. Running "
+			"clients take\n"
 			"notice at once.\n",
 		.min_words = 1,
 		.max_words = 2,
@@ -48,8 +48,10 @@ int adm_disable(int argc, char **argv)
 {
 	static const struct adm_usage usage = {
 		.synopsis = "disable PROVIDER [MECHANISM]",
-		.text = "Take a provider, or one of its mechanisms, out of service. What waits is given to\n"
-			"another provider; what runs, and open contexts, finish. It also stops being used\n"
+		.text = "Take a provider, or one of its mechanisms, out of service. What waits is "
+			"given to\n"
+			"another provider; what runs, and open contexts, finish. It also stops "
+			"being used\n"
 			"in the clients' own threads.\n",
 		.min_words = 1,
 		.max_words = 2,
@@ -62,7 +64,8 @@ int adm_load(int argc, char **argv)
 {
 	static const struct adm_usage usage = {
 		.synopsis = "load MODULE [instance=NAME] [KEY=VALUE]...",
-		.text = "Load a provider module from kcfd's module directory. It offers its mechanisms once\n"
+		.text = "Load a provider module from kcfd's module directory. It offers its "
+			"mechanisms once\n"
 			"its known answers are right. KEY=VALUE are the provider's own options.\n",
 		.min_words = 1,
 		.max_words = -1,
@@ -75,7 +78,8 @@ int adm_unload(int argc, char **argv)
 {
 	static const struct adm_usage usage = {
 		.synopsis = "unload PROVIDER",
-		.text = "Give a provider no new work, wait for what it has (at most 5 seconds), end its\n"
+		.text = "Give a provider no new work, wait for what it has (at most 5 seconds), "
+			"end its\n"
 			"contexts, unload it.\n",
 		.min_words = 1,
 		.max_words = 1,
@@ -87,9 +91,11 @@ int adm_unload(int argc, char **argv)
 int adm_set(int argc, char **argv)
 {
 	static const struct adm_usage usage = {
-		.synopsis = "set NAME VALUE | set threshold MECHANISM BYTES | set mode MECHANISM|all MODE |\n"
+		.synopsis = "set NAME VALUE | set threshold MECHANISM BYTES | set mode "
+			    "MECHANISM|all MODE |\n"
 			    "              set PROVIDER.KEY VALUE",
-		.text = "Change a limit (kcfadm list -p shows them), the size from which hardware is used for\n"
+		.text = "Change a limit (kcfadm list -p shows them), the size from which hardware "
+			"is used for\n"
 			"a mechanism, or a provider's own setting. It lasts until kcfd ends.\n\n"
 			"  kcfadm set workers_max 4\n"
 			"  kcfadm set threshold CKM_AES_GCM 4096\n",
@@ -104,7 +110,8 @@ int adm_cancel(int argc, char **argv)
 {
 	static const struct adm_usage usage = {
 		.synopsis = "cancel CONNECTION ID",
-		.text = "Cancel a request, named by the first two columns of kcfadm requests. One that waits\n"
+		.text = "Cancel a request, named by the first two columns of kcfadm requests. One "
+			"that waits\n"
 			"ends at once; one that runs ends once, with its result or as cancelled.\n",
 		.min_words = 2,
 		.max_words = 2,

@@ -10,10 +10,11 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "kcf-config.h"
 #include "tool.h"
 
 #define ANSWER_SECONDS 60 /* unload drains a provider first */
-#define BUFFER_LEN (FRAME_HEADER_MAX + FRAME_MESSAGE_MAX + FRAME_ADMIN_PAYLOAD_MAX)
+#define BUFFER_LEN     (FRAME_HEADER_MAX + FRAME_MESSAGE_MAX + FRAME_ADMIN_PAYLOAD_MAX)
 
 static int connect_to(const char *path)
 {
@@ -57,7 +58,8 @@ static bool send_msg(struct adm_client *c, const struct wire_msg *msg)
 	return true;
 }
 
-/* The table, the page and the modules come with HELLO_REPLY; this connection has no use for them. */
+/* The table, the page and the modules come with HELLO_REPLY; this connection has no use for them.
+ */
 static void close_received(struct msghdr *h)
 {
 	for (struct cmsghdr *m = CMSG_FIRSTHDR(h); m; m = CMSG_NXTHDR(h, m)) {
@@ -187,7 +189,8 @@ int adm_open(struct adm_client *c, const char *path)
 		return TOOL_DENIED;
 	}
 	tool_error("kcfd is not running: cannot connect to %s: %s", path, strerror(errno));
-	tool_hint("start it (systemctl start kcfd), or name its socket with --socket or KCF_SOCKET");
+	tool_hint(
+		"start it (systemctl start kcfd), or name its socket with --socket or KCF_SOCKET");
 	return TOOL_NO_DAEMON;
 }
 
@@ -209,9 +212,8 @@ static int say_refused(const struct wire_msg *msg, const char *command)
 		return tool_fail(msg->admin_reply.status, "%s", command);
 	if (msg->admin_reply.status == KCF_PERMISSION_DENIED)
 		tool_hint("kcfadm is for root and for kcfd's own user");
-	return msg->admin_reply.status == KCF_ARGUMENTS_BAD
-		       ? TOOL_USAGE
-		       : tool_exit_of(msg->admin_reply.status);
+	return msg->admin_reply.status == KCF_ARGUMENTS_BAD ? TOOL_USAGE
+							    : tool_exit_of(msg->admin_reply.status);
 }
 
 int adm_ask(struct adm_client *c, const char *command, const char *const *args, unsigned n_args,

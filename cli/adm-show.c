@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * adm-show - list, stats, requests, consumers, trace: ask, then print tables. What a table leaves out is seen with
+ * adm-show - list, stats, requests, consumers, trace: ask, then print tables. What a table leaves
+ * out is seen with
  * --verbose or --json. One thread.
  */
 #include <stdio.h>
@@ -15,7 +16,7 @@ struct section {
 	const char *key; /* of the array in the answer */
 	const struct adm_column *columns;
 	void (*digest)(json_t *row); /* adds fields made of others; may be NULL */
-	const char *empty;	     /* said when there is nothing */
+	const char *empty;           /* said when there is nothing */
 };
 
 static void show_section(const json_t *answer, const struct section *s, bool verbose)
@@ -53,9 +54,8 @@ static void show(const json_t *answer, const struct section *sections, size_t n,
 		adm_fields(stdout, answer);
 }
 
-static int ask_and_show(const struct adm_options *o, const char *command,
-			const char *const *args, unsigned n_args, const struct section *sections,
-			size_t n)
+static int ask_and_show(const struct adm_options *o, const char *command, const char *const *args,
+			unsigned n_args, const struct section *sections, size_t n)
 {
 	json_t *answer;
 	int code = adm_request(o, command, args, n_args, &answer);
@@ -70,20 +70,31 @@ static int ask_and_show(const struct adm_options *o, const char *command,
 /* ---- list ---- */
 
 static const struct adm_column provider_columns[] = {
-	{"name", "PROVIDER"},	{"module", "MODULE"},	      {"kind", "KIND"},
-	{"version", "VERSION"}, {"state", "STATE"},	      {"mechanisms", "MECHANISMS"},
-	{"enabled", "ENABLED"}, {"description", "DESCRIPTION"}, {0},
+	{"name", "PROVIDER"},
+	{"module", "MODULE"},
+	{"kind", "KIND"},
+	{"version", "VERSION"},
+	{"state", "STATE"},
+	{"mechanisms", "MECHANISMS"},
+	{"enabled", "ENABLED"},
+	{"description", "DESCRIPTION"},
+	{0},
 };
 
 static const struct adm_column mechanism_columns[] = {
-	{"name", "MECHANISM"},	 {"alias", "ALIAS"},	   {"classes", "CLASSES"},
-	{"key_bits", "KEY BITS"}, {"place", "PLACE"},	   {"threshold", "THRESHOLD"},
-	{"mode", "MODE"},	 {"offers", "PROVIDERS"}, {0},
+	{"name", "MECHANISM"},    {"alias", "ALIAS"},      {"classes", "CLASSES"},
+	{"key_bits", "KEY BITS"}, {"place", "PLACE"},      {"threshold", "THRESHOLD"},
+	{"mode", "MODE"},         {"offers", "PROVIDERS"}, {0},
 };
 
 static const struct adm_column policy_columns[] = {
-	{"name", "LIMIT"}, {"value", "VALUE"}, {"default", "DEFAULT"}, {"min", "MIN"},
-	{"max", "MAX"},	   {"text", "MEANING"}, {0},
+	{"name", "LIMIT"},
+	{"value", "VALUE"},
+	{"default", "DEFAULT"},
+	{"min", "MIN"},
+	{"max", "MAX"},
+	{"text", "MEANING"},
+	{0},
 };
 
 /* "openssl, nettle (disabled)" */
@@ -99,8 +110,7 @@ static void digest_mechanism(json_t *row)
 		snprintf(bits, sizeof(bits), "%lld-%lld",
 			 (long long)json_integer_value(json_object_get(row, "key_min_bits")),
 			 (long long)json_integer_value(json_object_get(row, "key_max_bits")));
-		json_object_set_new(row, "key_bits",
-				    json_string(strcmp(bits, "0-0") ? bits : ""));
+		json_object_set_new(row, "key_bits", json_string(strcmp(bits, "0-0") ? bits : ""));
 	}
 	json_array_foreach(offers, i, offer)
 	{
@@ -144,21 +154,21 @@ int adm_list(int argc, char **argv)
 		args[n++] = "mechanisms";
 	if (o.policy)
 		args[n++] = "policy";
-	return ask_and_show(&o, "list", args, n, sections,
-			    sizeof(sections) / sizeof(sections[0]));
+	return ask_and_show(&o, "list", args, n, sections, sizeof(sections) / sizeof(sections[0]));
 }
 
 /* ---- stats ---- */
 
 static const struct adm_column stats_columns[] = {
-	{"mechanism", "MECHANISM"}, {"provider", "PROVIDER"}, {"place", "PLACE"},
-	{"ops", "OPERATIONS"},	    {"bytes", "BYTES"},	      {"errors", "ERRORS"},
-	{"mean_us", "MEAN US"},	    {0},
+	{"mechanism", "MECHANISM"}, {"provider", "PROVIDER"},
+	{"place", "PLACE"},         {"ops", "OPERATIONS"},
+	{"bytes", "BYTES"},         {"errors", "ERRORS"},
+	{"mean_us", "MEAN US"},     {0},
 };
 
 static const struct adm_column stats_provider_columns[] = {
-	{"name", "PROVIDER"}, {"in_flight", "IN FLIGHT"}, {"depth", "QUEUED"},
-	{"failures", "FAILURES"}, {"returns", "RETURNS"}, {0},
+	{"name", "PROVIDER"},     {"in_flight", "IN FLIGHT"}, {"depth", "QUEUED"},
+	{"failures", "FAILURES"}, {"returns", "RETURNS"},     {0},
 };
 
 /* Service time; in the caller's thread it is sampled. */
@@ -175,8 +185,10 @@ int adm_stats(int argc, char **argv)
 {
 	static const struct adm_usage usage = {
 		.synopsis = "stats [-v]",
-		.text = "Operations, bytes, errors and mean service time since kcfd started, by mechanism,\n"
-			"provider and place: \"caller\" ran in the clients' own threads (as they report it),\n"
+		.text = "Operations, bytes, errors and mean service time since kcfd started, by "
+			"mechanism,\n"
+			"provider and place: \"caller\" ran in the clients' own threads (as they "
+			"report it),\n"
 			"\"kcfd\" on kcfd's cores, \"hardware\" on a device.\n",
 		.max_words = 0,
 	};
@@ -189,18 +201,26 @@ int adm_stats(int argc, char **argv)
 
 	if (!adm_parse(&o, argc, argv, &usage, &code))
 		return code;
-	return ask_and_show(&o, "stats", NULL, 0, sections,
-			    sizeof(sections) / sizeof(sections[0]));
+	return ask_and_show(&o, "stats", NULL, 0, sections, sizeof(sections) / sizeof(sections[0]));
 }
 
 /* ---- requests, consumers, trace ---- */
 
 static const struct adm_column request_columns[] = {
-	{"connection", "CONNECTION"}, {"id", "ID"},	{"request", "ID"},
-	{"uid", "UID"},		      {"state", "STATE"}, {"operation", "OPERATION"},
-	{"op", "OPERATION"},	      {"mechanism", "MECHANISM"}, {"bytes", "BYTES"},
-	{"provider", "PROVIDER"},     {"position", "POSITION"}, {"age_us", "AGE US"},
-	{"queue_hops", "HOPS"},	      {0},
+	{"connection", "CONNECTION"},
+	{"id", "ID"},
+	{"request", "ID"},
+	{"uid", "UID"},
+	{"state", "STATE"},
+	{"operation", "OPERATION"},
+	{"op", "OPERATION"},
+	{"mechanism", "MECHANISM"},
+	{"bytes", "BYTES"},
+	{"provider", "PROVIDER"},
+	{"position", "POSITION"},
+	{"age_us", "AGE US"},
+	{"queue_hops", "HOPS"},
+	{0},
 };
 
 int adm_requests(int argc, char **argv)
@@ -222,11 +242,20 @@ int adm_requests(int argc, char **argv)
 }
 
 static const struct adm_column consumer_columns[] = {
-	{"uid", "UID"},		    {"weight", "WEIGHT"},	{"connections", "CONNECTIONS"},
-	{"requests", "REQUESTS"},   {"queued", "QUEUED"},	{"keys", "KEYS"},
-	{"contexts", "CONTEXTS"},   {"templates", "TEMPLATES"}, {"arena_bytes", "ARENA"},
-	{"ops", "OPERATIONS"},	    {"bytes", "BYTES"},		{"caller_ops", "IN CALLER"},
-	{"caller_bytes", "BYTES IN CALLER"}, {0},
+	{"uid", "UID"},
+	{"weight", "WEIGHT"},
+	{"connections", "CONNECTIONS"},
+	{"requests", "REQUESTS"},
+	{"queued", "QUEUED"},
+	{"keys", "KEYS"},
+	{"contexts", "CONTEXTS"},
+	{"templates", "TEMPLATES"},
+	{"arena_bytes", "ARENA"},
+	{"ops", "OPERATIONS"},
+	{"bytes", "BYTES"},
+	{"caller_ops", "IN CALLER"},
+	{"caller_bytes", "BYTES IN CALLER"},
+	{0},
 };
 
 int adm_consumers(int argc, char **argv)
@@ -250,9 +279,9 @@ int adm_consumers(int argc, char **argv)
 }
 
 static const struct adm_column trace_columns[] = {
-	{"decision", "DECISION"}, {"uid", "UID"},	{"operation", "OPERATION"},
-	{"mechanism", "MECHANISM"}, {"bytes", "BYTES"}, {"walk", "CONSIDERED"},
-	{"chosen", "CHOSEN"},	  {"place", "PLACE"},	{"queue_ns", "QUEUE NS"},
+	{"decision", "DECISION"},     {"uid", "UID"},       {"operation", "OPERATION"},
+	{"mechanism", "MECHANISM"},   {"bytes", "BYTES"},   {"walk", "CONSIDERED"},
+	{"chosen", "CHOSEN"},         {"place", "PLACE"},   {"queue_ns", "QUEUE NS"},
 	{"service_ns", "SERVICE NS"}, {"status", "STATUS"}, {0},
 };
 
@@ -280,8 +309,10 @@ int adm_trace(int argc, char **argv)
 {
 	static const struct adm_usage usage = {
 		.synopsis = "trace [N]",
-		.text = "The last N (all remembered) scheduling decisions: who was considered and why not,\n"
-			"who was chosen, how long it waited and took. Decisions taken in the clients' own\n"
+		.text = "The last N (all remembered) scheduling decisions: who was considered and "
+			"why not,\n"
+			"who was chosen, how long it waited and took. Decisions taken in the "
+			"clients' own\n"
 			"threads have the place \"caller\".\n",
 		.max_words = 1,
 	};

@@ -6,25 +6,28 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kcf-config.h"
 #include "tool.h"
 
 #define DEFAULT_SEGMENT (256u * 1024)
-#define MIN_SEGMENT 4096u
-#define MAX_SEGMENT (8u * 1024 * 1024)
-#define DEFAULT_DEPTH 8u
-#define MAX_DEPTH 64u
+#define MIN_SEGMENT     4096u
+#define MAX_SEGMENT     (8u * 1024 * 1024)
+#define DEFAULT_DEPTH   8u
+#define MAX_DEPTH       64u
 
 struct option_row {
 	const char *name;
-	char letter;   /* or 0 */
+	char letter; /* or 0 */
 	unsigned groups;
-	size_t offset; /* in struct args */
+	size_t offset;     /* in struct args */
 	const char *value; /* name of its value; NULL: a flag */
 	const char *text;
 };
 
 #define ROW(name, letter, groups, field, value, text)                                              \
-	{name, letter, groups, offsetof(struct args, field), value, text}
+	{                                                                                          \
+		name, letter, groups, offsetof(struct args, field), value, text                    \
+	}
 
 static const struct option_row rows[] = {
 	ROW("key", 0, ARGS_KEY, key_name, "NAME",
@@ -44,7 +47,8 @@ static const struct option_row rows[] = {
 	ROW("salt-length", 0, ARGS_SIGN, salt, "N",
 	    "RSA-PSS: salt bytes, or 'digest' (default) or 'max'; verify: any"),
 	ROW("signature", 's', ARGS_VERIFY, signature, "FILE", "the signature to check"),
-	ROW("verify", 0, ARGS_MAC, check, "HEX", "compare the MAC with this one instead of printing it"),
+	ROW("verify", 0, ARGS_MAC, check, "HEX",
+	    "compare the MAC with this one instead of printing it"),
 	ROW("length", 0, ARGS_MAC | ARGS_XOF, length_text, "N",
 	    "bytes of output (MAC: leftmost; XOF: any length)"),
 	ROW("hex", 0, ARGS_HEX, hex, NULL, "print hex instead of bytes"),
@@ -58,14 +62,15 @@ static const struct option_row rows[] = {
 	ROW("segment", 0, ARGS_RUN, segment_text, "SIZE",
 	    "bytes of a segment, suffix K or M (256K; sealed files 64K)"),
 	ROW("provider", 0, ARGS_RUN, provider, "NAME", "use only this provider"),
-	ROW("socket", 0, ARGS_COMMON, socket, "PATH", "kcfd's socket (else KCF_SOCKET, " KCF_SOCKET_PATH ")"),
+	ROW("socket", 0, ARGS_COMMON, socket, "PATH",
+	    "kcfd's socket (else KCF_SOCKET, " KCF_SOCKET_PATH ")"),
 	ROW("no-daemon", 0, ARGS_COMMON, no_daemon, NULL, "do not connect to kcfd at all"),
 	ROW("modules", 0, ARGS_COMMON, modules, "DIR", "provider modules for work without kcfd"),
 	ROW("json", 0, ARGS_COMMON, json, NULL, "print what was done as JSON"),
 	ROW("quiet", 'q', ARGS_COMMON, quiet, NULL, "no progress bar"),
 };
 
-#define N_ROWS (sizeof(rows) / sizeof(rows[0]))
+#define N_ROWS   (sizeof(rows) / sizeof(rows[0]))
 #define OPT_BASE 256
 
 static void print_help(const struct args_usage *u)
@@ -91,8 +96,8 @@ static void unknown_option(const char *word, unsigned groups)
 	unsigned best = 255;
 
 	for (size_t i = 0; i < N_ROWS; i++) {
-		if ((rows[i].groups & groups) && tool_is_nearer(word + strspn(word, "-"),
-								 rows[i].name, &best))
+		if ((rows[i].groups & groups) &&
+		    tool_is_nearer(word + strspn(word, "-"), rows[i].name, &best))
 			near = rows[i].name;
 	}
 	tool_error("unknown option %s", word);

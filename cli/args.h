@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * args - the options of kcf's commands: one table of all options, each in a group; a command names the groups it
- * takes, and its --help prints those. One thread.
+ * args - the options of kcf's commands: one table of all options, each in a group; a command names
+ * the groups it takes, and its --help prints those. One thread.
  */
 #pragma once
 
@@ -31,8 +31,8 @@ struct args {
 	bool async, no_daemon, json, quiet, no_pad, raw, hex, der, pem;
 	size_t segment; /* bytes of one piece of the stream */
 	unsigned depth; /* pieces in flight with --async */
-	size_t length;	/* of a MAC or XOF output; 0 = the mechanism's own */
-	char **words;	/* positional */
+	size_t length;  /* of a MAC or XOF output; 0 = the mechanism's own */
+	char **words;   /* positional */
 	int n_words;
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd-digest - `kcf digest`: one context per file, updates in order. With --async the context is in kcfd and its
- * updates come from the arena, several in flight.
+ * cmd-digest - `kcf digest`: one context per file, updates in order. With --async the context is in
+ * kcfd and its updates come from the arena, several in flight.
  */
 #include <stdio.h>
 #include <stdlib.h>

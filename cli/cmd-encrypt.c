@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd-encrypt - `kcf encrypt` and `kcf decrypt`: options, files and the choice of crypt.h's ways. */
+/* cmd-encrypt - `kcf encrypt` and `kcf decrypt`: options, files and the choice of crypt.h's ways.
+ */
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,14 +9,16 @@
 #include "tool.h"
 
 #define FORMATS                                                                                    \
-	"Formats: AEAD mechanisms write and read sealed files: segments of 64 KiB, each with its\n"     \
-	"own tag, under a key derived for the file, so that files of any size stream and no\n"         \
-	"unverified byte is ever written (kcf-file-format). With --raw an AEAD is one request of\n"    \
-	"ciphertext then tag. Other ciphers write bare ciphertext as the openssl command does; they\n" \
+	"Formats: AEAD mechanisms write and read sealed files: segments of 64 KiB, each with "     \
+	"its\n"                                                                                    \
+	"own tag, under a key derived for the file, so that files of any size stream and no\n"     \
+	"unverified byte is ever written (kcf-file-format). With --raw an AEAD is one request "    \
+	"of\n"                                                                                     \
+	"ciphertext then tag. Other ciphers write bare ciphertext as the openssl command does; "   \
+	"they\n"                                                                                   \
 	"do not notice changes: add a MAC.\n"
 
-#define GROUPS                                                                                     \
-	(ARGS_COMMON | ARGS_RUN | ARGS_KEY | ARGS_OUTPUT | ARGS_IV | ARGS_CIPHER)
+#define GROUPS (ARGS_COMMON | ARGS_RUN | ARGS_KEY | ARGS_OUTPUT | ARGS_IV | ARGS_CIPHER)
 
 static const struct args_usage encrypt_usage = {
 	.synopsis = "encrypt MECHANISM KEY-OPTION [-o OUTPUT] [FILE]",
@@ -31,9 +34,12 @@ static const struct args_usage encrypt_usage = {
 
 static const struct args_usage decrypt_usage = {
 	.synopsis = "decrypt MECHANISM KEY-OPTION [-o OUTPUT] [FILE]",
-	.text = "Decrypt what kcf encrypt, or the openssl command, encrypted. An output file gets its\n"
-		"name only when all of it was verified; on standard output a sealed file's segments\n"
-		"appear as they are verified, and the exit code tells whether the end was reached.\n\n"
+	.text = "Decrypt what kcf encrypt, or the openssl command, encrypted. An output file gets "
+		"its\n"
+		"name only when all of it was verified; on standard output a sealed file's "
+		"segments\n"
+		"appear as they are verified, and the exit code tells whether the end was "
+		"reached.\n\n"
 		"  kcf decrypt aes-256-gcm --key-file K -o FILE FILE.sealed\n\n" FORMATS,
 	.groups = GROUPS,
 	.min_words = 1,
@@ -69,7 +75,7 @@ static bool is_single(kcf_mech_t number)
 static int load_key(struct crypt *c)
 {
 	bool asymmetric = is_asymmetric(c->s.mech.info.number);
-	int code = session_key(&c->s, !asymmetric     ? KEY_SECRET
+	int code = session_key(&c->s, !asymmetric  ? KEY_SECRET
 				      : c->decrypt ? KEY_PRIVATE
 						   : KEY_PUBLIC);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd-key - `kcf key`: make secret keys, publish the public half of a private one, change between PEM and DER, and
- * see whether kcfd takes a key. One thread.
+ * cmd-key - `kcf key`: make secret keys, publish the public half of a private one, change between
+ * PEM and DER, and see whether kcfd takes a key. One thread.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,8 @@
 
 static const struct args_usage generate_usage = {
 	.synopsis = "key generate BITS [-o FILE]",
-	.text = "Make a secret key of BITS random bits, raw (mode 0600) or as hex. Private keys for\n"
+	.text = "Make a secret key of BITS random bits, raw (mode 0600) or as hex. Private keys "
+		"for\n"
 		"signatures: openssl genpkey.\n",
 	.groups = ARGS_COMMON | ARGS_OUTPUT | ARGS_HEX,
 	.min_words = 1,
@@ -24,7 +25,8 @@ static const struct args_usage generate_usage = {
 
 static const struct args_usage public_usage = {
 	.synopsis = "key public KEY-OPTION [-o FILE]",
-	.text = "Write the public half (SubjectPublicKeyInfo) of a private key, in a file or in kcfd.\n\n"
+	.text = "Write the public half (SubjectPublicKeyInfo) of a private key, in a file or in "
+		"kcfd.\n\n"
 		"  kcf key public --key NAME -o PUBLIC.pem\n",
 	.groups = GROUPS | ARGS_FORM,
 	.min_words = 0,
@@ -41,7 +43,8 @@ static const struct args_usage convert_usage = {
 
 static const struct args_usage check_usage = {
 	.synopsis = "key check KEY-OPTION",
-	.text = "Hand the key to kcfd, as programs that work by handle do, and say whether kcfd takes it.\n"
+	.text = "Hand the key to kcfd, as programs that work by handle do, and say whether kcfd "
+		"takes it.\n"
 		"It is forgotten at once.\n",
 	.groups = GROUPS,
 	.min_words = 0,
@@ -63,9 +66,9 @@ static int write_key(struct session *s, const unsigned char *der, size_t len,
 	if (code == TOOL_OK && s->args.der)
 		code = sink_write(&sink, der, len);
 	else if (code == TOOL_OK)
-		code = sink_write(&sink, text,
-				  key_pem_encode(private ? "PRIVATE KEY" : "PUBLIC KEY", der, len,
-						 text));
+		code = sink_write(
+			&sink, text,
+			key_pem_encode(private ? "PRIVATE KEY" : "PUBLIC KEY", der, len, text));
 	if (code == TOOL_OK)
 		code = sink_commit(&sink);
 	sink_close(&sink);
@@ -130,7 +133,8 @@ static int run_convert(struct session *s)
 	if (code != TOOL_OK)
 		return code;
 	if (s->key.key.kind != KCF_KEY_BYTES || s->key.key.format == KCF_KEY_RAW) {
-		tool_error("key convert needs --key-file with a PKCS#8 or SubjectPublicKeyInfo key");
+		tool_error(
+			"key convert needs --key-file with a PKCS#8 or SubjectPublicKeyInfo key");
 		return TOOL_USAGE;
 	}
 	return write_key(s, s->key.key.bytes, s->key.key.len, s->key.key.format);

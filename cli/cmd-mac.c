@@ -32,9 +32,8 @@ static int mac_file(struct mac_work *w, const char *path)
 {
 	struct session *s = &w->s;
 	struct kcf_mechanism mech = {.number = s->mech.info.number};
-	struct kcf_how how = {.op = w->check ? KCF_OP_MAC_VERIFY : KCF_OP_MAC,
-			      .mech = &mech,
-			      .key = &s->key.key};
+	struct kcf_how how = {
+		.op = w->check ? KCF_OP_MAC_VERIFY : KCF_OP_MAC, .mech = &mech, .key = &s->key.key};
 	struct kcf_data check = kcf_flat(w->check, w->check_len);
 	struct context_output out;
 	char text[2 * CONTEXT_OUTPUT_MAX + 1];

@@ -81,7 +81,7 @@ int cmd_random(int argc, char **argv)
 		code = sink_commit(&sink);
 	sink_close(&sink);
 	if (code == TOOL_OK)
-		session_note(&s, s.args.output ? s.args.output : "-", &done,
-			     tool_now() - started, NULL, NULL);
+		session_note(&s, s.args.output ? s.args.output : "-", &done, tool_now() - started,
+			     NULL, NULL);
 	return session_close(&s, code);
 }

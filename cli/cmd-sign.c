@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * cmd-sign - `kcf sign` and `kcf verify`. Mechanisms that hash are one context, for files of any size; those that
- * take a hash or the whole message at once (RSA, ECDSA, EdDSA) are one request. One thread.
+ * cmd-sign - `kcf sign` and `kcf verify`. Mechanisms that hash are one context, for files of any
+ * size; those that take a hash or the whole message at once (RSA, ECDSA, EdDSA) are one request.
+ * One thread.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,9 +12,9 @@
 #include "kcf.h"
 #include "tool.h"
 
-#define SINGLE_MAX (1024u * 1024 * 1024)
+#define SINGLE_MAX      (1024u * 1024 * 1024)
 #define SINGLE_MAX_KCFD (16u * 1024 * 1024)
-#define SIGNATURE_MAX 16384u
+#define SIGNATURE_MAX   16384u
 
 static const struct args_usage sign_usage = {
 	.synopsis = "sign MECHANISM KEY-OPTION [-o SIGNATURE] [FILE]",
@@ -32,7 +33,8 @@ static const struct args_usage sign_usage = {
 
 static const struct args_usage verify_usage = {
 	.synopsis = "verify MECHANISM KEY-OPTION --signature FILE [FILE]",
-	.text = "Check a file's signature; exit code 0 if it is right, 1 if it is not. The key is a\n"
+	.text = "Check a file's signature; exit code 0 if it is right, 1 if it is not. The key is "
+		"a\n"
 		"public key, or a private key whose public half is used.\n\n"
 		"  kcf verify rsa-sha256 --key-file PUBLIC.pem --signature FILE.sig FILE\n"
 		"  kcf verify ecdsa-sha256 --key NAME -s FILE.sig FILE\n",
@@ -120,8 +122,8 @@ static int run_single(struct signing *g, const char *path, struct context_output
 		ret->status = kcf_verify(s->client, &g->mech, &s->key.key, &in, &sig,
 					 session_req(s, &req));
 	else
-		ret->status = kcf_sign(s->client, &g->mech, &s->key.key, &in, &out,
-				       session_req(s, &req));
+		ret->status =
+			kcf_sign(s->client, &g->mech, &s->key.key, &in, &out, session_req(s, &req));
 	ret->len = out.used;
 	ret->seconds = tool_now() - started;
 	ret->done = (struct stream_result){ret->status, 1, len, out.used};

@@ -68,7 +68,8 @@ enum kcf_status context_update(void *arg, const struct stream_slot *slot, struct
 {
 	struct kcf_data in = kcf_flat(slot->in, slot->in_len);
 
-	/* Provider and place are the context's since init; what remains of the request is how to wait. */
+	/* Provider and place are the context's since init; what remains of the request is how to
+	 * wait. */
 	if (req) {
 		req->preference = KCF_PREFER_DEFAULT;
 		req->provider = NULL;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * context - a whole file through one multi-part operation without output of its own but the last: digest, MAC,
- * signature and their checks. One thread.
+ * context - a whole file through one multi-part operation without output of its own but the last:
+ * digest, MAC, signature and their checks. One thread.
  */
 #pragma once
 
@@ -17,8 +17,8 @@ struct context_output {
 	struct stream_result done;
 };
 
-/* Update with the file, then final; check: what to compare, or NULL for output. Prints failures but INVALID_MAC and
- * SIGNATURE_INVALID, which are answers. Exit code. */
+/* Update with the file, then final; check: what to compare, or NULL for output. Prints failures but
+ * INVALID_MAC and SIGNATURE_INVALID, which are answers. Exit code. */
 int context_run(struct session *s, const char *path, const struct kcf_how *how,
 		const struct kcf_data *check, struct context_output *ret);
 /* One update of a stream: submit function, arg is the struct kcf_context. */

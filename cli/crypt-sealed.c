@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * crypt-sealed - AEAD files of any size: a header, then segments sealed one by one under a key derived for this
- * file. Every segment's nonce holds its number and whether it is the last, its additional data the header: a
- * segment that is missing, moved, added or changed does not open. One thread.
+ * crypt-sealed - AEAD files of any size: a header, then segments sealed one by one under a key
+ * derived for this file. Every segment's nonce holds its number and whether it is the last, its
+ * additional data the header: a segment that is missing, moved, added or changed does not open. One
+ * thread.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +44,8 @@ static enum kcf_status submit(void *arg, const struct stream_slot *slot, struct 
 	return (c->decrypt ? kcf_decrypt : kcf_encrypt)(c->s.client, &mech, &key, &in, out, req);
 }
 
-/* The file's own key: HKDF-SHA256 of the user's with the header's salt; a key in kcfd stays there. */
+/* The file's own key: HKDF-SHA256 of the user's with the header's salt; a key in kcfd stays there.
+ */
 static enum kcf_status derive_template(struct sealing *g)
 {
 	struct crypt *c = g->crypt;

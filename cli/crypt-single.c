@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * crypt-single - encryption of a small file as one request: AEAD with --raw (ciphertext then tag), key wrap, XTS (one
- * data unit), RSA. One thread.
+ * crypt-single - encryption of a small file as one request: AEAD with --raw (ciphertext then tag),
+ * key wrap, XTS (one data unit), RSA. One thread.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,9 +9,9 @@
 #include "crypt.h"
 #include "tool.h"
 
-#define SINGLE_MAX (1024u * 1024 * 1024)
+#define SINGLE_MAX      (1024u * 1024 * 1024)
 #define SINGLE_MAX_KCFD (16u * 1024 * 1024)
-#define OUT_EXTRA 1024u /* tag, wrap header, or a whole RSA block */
+#define OUT_EXTRA       1024u /* tag, wrap header, or a whole RSA block */
 
 /* Storage of the parameter this mechanism takes. */
 union single_param {
@@ -92,8 +92,8 @@ static enum kcf_status call(struct crypt *c, const struct kcf_mechanism *mech,
 	struct kcf_call_req *req = c->s.args.async ? &queued : session_req(&c->s, &direct);
 	enum kcf_status status;
 
-	status = (c->decrypt ? kcf_decrypt : kcf_encrypt)(c->s.client, mech, &c->s.key.key, in,
-							   out, req);
+	status = (c->decrypt ? kcf_decrypt : kcf_encrypt)(c->s.client, mech, &c->s.key.key, in, out,
+							  req);
 	if (status != KCF_QUEUED)
 		return status;
 	pthread_mutex_lock(&w.lock);

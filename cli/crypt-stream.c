@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * crypt-stream - ciphers without a tag. Chained modes are one context with ordered updates; in CTR and ECB every
- * piece stands alone (its counter follows from its place), so that kcfd can run several at once. One thread.
+ * crypt-stream - ciphers without a tag. Chained modes are one context with ordered updates; in CTR
+ * and ECB every piece stands alone (its counter follows from its place), so that kcfd can run
+ * several at once. One thread.
  */
 #include <string.h>
 
@@ -45,8 +46,8 @@ static void counter_add(uint8_t *counter, uint64_t blocks)
 	}
 }
 
-static enum kcf_status submit_piece(void *arg, const struct stream_slot *slot,
-				    struct kcf_data *out, struct kcf_call_req *req)
+static enum kcf_status submit_piece(void *arg, const struct stream_slot *slot, struct kcf_data *out,
+				    struct kcf_call_req *req)
 {
 	const struct pieces *p = arg;
 	const struct crypt *c = p->crypt;

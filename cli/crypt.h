@@ -6,7 +6,8 @@
  *   stream   ciphers: one context, or independent pieces where the mode permits (CTR, ECB)
  *   single   one request: --raw AEAD, key wrap, RSA
  *
- * Each reads source, writes sink, and returns an exit code after printing what is wrong. One thread.
+ * Each reads source, writes sink, and returns an exit code after printing what is wrong. One
+ * thread.
  */
 #pragma once
 

@@ -15,7 +15,7 @@
 
 #define PROGRESS_AFTER 0.5 /* seconds before the bar appears */
 #define PROGRESS_EVERY 0.1
-#define BAR_WIDTH 30
+#define BAR_WIDTH      30
 
 /* ---- input ---- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * file - input that tells when its last byte was read, output that appears under its name only when whole, and the
- * progress bar. One thread.
+ * file - input that tells when its last byte was read, output that appears under its name only when
+ * whole, and the progress bar. One thread.
  */
 #pragma once
 
@@ -31,11 +31,12 @@ void source_close(struct source *s);
 
 struct sink {
 	const char *path; /* NULL: standard output */
-	char *temp;	  /* while not committed */
+	char *temp;       /* while not committed */
 	int fd;
 };
 
-/* path NULL or "-": standard output. A path that exists and is no regular file is written directly. */
+/* path NULL or "-": standard output. A path that exists and is no regular file is written directly.
+ */
 int sink_open(struct sink *s, const char *path, unsigned mode);
 /* Exit code; prints what is wrong. */
 int sink_write(struct sink *s, const void *buf, size_t len);

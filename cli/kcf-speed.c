@@ -2,12 +2,14 @@
 /*
  * kcf-speed - kcf's doors beside libcrypto and beside the most two cores allow, in one run.
  *
- * Method. Every door does the same operation on the same inputs under 64 keys in rotation, and this program writes
- * all of the input and reads all of the output of every operation. direct: one thread, contexts prepared, on the
- * client's CPU. caller: the same thread and CPU through kcf_encrypt or kcf_mac with templates. limit: the bare
- * two-process probe (speed-limit.c), client's and server's CPU. inline, arena, handle: pipelined through a private
- * kcfd with one worker on the server's CPU, this program on the client's. Rates come from turns without clock reads
- * per operation, latencies from a turn of their own; with queues a latency is from submission to callback.
+ * Method. Every door does the same operation on the same inputs under 64 keys in rotation, and this
+ * program writes all of the input and reads all of the output of every operation. direct: one
+ * thread, contexts prepared, on the client's CPU. caller: the same thread and CPU through
+ * kcf_encrypt or kcf_mac with templates. limit: the bare two-process probe (speed-limit.c),
+ * client's and server's CPU. inline, arena, handle: pipelined through a private kcfd with one
+ * worker on the server's CPU, this program on the client's. Rates come from turns without clock
+ * reads per operation, latencies from a turn of their own; with queues a latency is from submission
+ * to callback.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -46,7 +48,7 @@ static const struct speed_door *const doors[] = {&speed_direct, &speed_limit, &s
 
 static const char *work_name(enum speed_work_kind work)
 {
-	return work == SPEED_AES256GCM	  ? "aes-256-gcm"
+	return work == SPEED_AES256GCM    ? "aes-256-gcm"
 	       : work == SPEED_HMACSHA256 ? "hmac-sha256"
 					  : "rsa2048-sha256-sign";
 }
@@ -70,7 +72,8 @@ static void print_row(const struct speed_case *c, const struct speed_door *door,
 	double gb = rate * (double)c->size / 1e9;
 
 	if (json) {
-		printf("{\"work\": \"%s\", \"size\": %zu, \"door\": \"%s\", \"ops_per_second\": %.1f, "
+		printf("{\"work\": \"%s\", \"size\": %zu, \"door\": \"%s\", \"ops_per_second\": "
+		       "%.1f, "
 		       "\"gb_per_second\": %.4f, ",
 		       work_name(c->work), c->size, door->name, rate, gb);
 		if (l->n)
@@ -156,9 +159,8 @@ static bool run_all(const struct speed_options *o, struct kcf_client *client)
 
 static int run_table(const struct speed_options *o)
 {
-	struct kcf_client_options options = {.size = sizeof(options),
-					     .label = "kcf-speed",
-					     .flags = KCF_CLIENT_APP_LOOP};
+	struct kcf_client_options options = {
+		.size = sizeof(options), .label = "kcf-speed", .flags = KCF_CLIENT_APP_LOOP};
 	struct kcf_client *client;
 	struct speed_daemon daemon;
 	enum kcf_status status;
@@ -189,9 +191,9 @@ static bool parse_cpus(const char *text, struct speed_options *o)
 static int parse(int argc, char **argv, struct speed_options *o)
 {
 	static const struct option longs[] = {
-		{"bars", 0, NULL, 'b'},	   {"only", 1, NULL, 'o'}, {"quick", 0, NULL, 'q'},
-		{"json", 0, NULL, 'j'},	   {"kcfd", 1, NULL, 'k'}, {"modules", 1, NULL, 'm'},
-		{"cpus", 1, NULL, 'c'},	   {"help", 0, NULL, 'h'}, {0},
+		{"bars", 0, NULL, 'b'}, {"only", 1, NULL, 'o'}, {"quick", 0, NULL, 'q'},
+		{"json", 0, NULL, 'j'}, {"kcfd", 1, NULL, 'k'}, {"modules", 1, NULL, 'm'},
+		{"cpus", 1, NULL, 'c'}, {"help", 0, NULL, 'h'}, {0},
 	};
 	int c;
 

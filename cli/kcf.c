@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kcf - cryptography on files, in this process or through kcfd. The living example of the client API: stream.c
- * shows how to keep several requests in flight, cmd-*.c one operation each.
+ * kcf - cryptography on files, in this process or through kcfd. The living example of the client
+ * API: stream.c shows how to keep several requests in flight, cmd-*.c one operation each.
  */
 #include "kcf.h"
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kcf - the commands of the kcf tool; one file each. argv[0] is the command's name; they return an exit code. */
+/* kcf - the commands of the kcf tool; one file each. argv[0] is the command's name; they return an
+ * exit code. */
 #pragma once
 
 int cmd_digest(int argc, char **argv);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "adm-client.h"
+#include "kcf-config.h"
 #include "tool.h"
 
 static const struct tool_command commands[] = {
@@ -34,7 +35,8 @@ static const char outro[] =
 	"  --json           kcfd's whole answer as JSON\n"
 	"  --socket PATH    kcfd's socket (else KCF_SOCKET, " KCF_SOCKET_PATH ")\n"
 	"  --help           a command's own text\n"
-	"Exit codes: 0 done, 1 failed, 2 usage, 3 kcfd is not running, 4 no such object, 5 denied.\n";
+	"Exit codes: 0 done, 1 failed, 2 usage, 3 kcfd is not running, 4 no such object, 5 "
+	"denied.\n";
 
 static void print_help(const struct adm_usage *u)
 {
@@ -64,9 +66,12 @@ bool adm_parse(struct adm_options *o, int argc, char **argv, const struct adm_us
 	       int *ret_exit)
 {
 	static const struct option longs[] = {
-		{"json", 0, NULL, 'j'},	      {"socket", 1, NULL, 's'},
-		{"verbose", 0, NULL, 'v'},    {"help", 0, NULL, 'h'},
-		{"mechanisms", 0, NULL, 'm'}, {"policy", 0, NULL, 'p'},
+		{"json", 0, NULL, 'j'},
+		{"socket", 1, NULL, 's'},
+		{"verbose", 0, NULL, 'v'},
+		{"help", 0, NULL, 'h'},
+		{"mechanisms", 0, NULL, 'm'},
+		{"policy", 0, NULL, 'p'},
 		{0},
 	};
 	int c;
@@ -91,7 +96,8 @@ bool adm_parse(struct adm_options *o, int argc, char **argv, const struct adm_us
 			*ret_exit = TOOL_OK;
 			return false;
 		} else {
-			tool_error("%s %s", c == ':' ? "a value is missing after" : "unknown option",
+			tool_error("%s %s",
+				   c == ':' ? "a value is missing after" : "unknown option",
 				   argv[optind - 1]);
 			tool_hint("see: kcfadm %s --help", argv[0]);
 			return false;

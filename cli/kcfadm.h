@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* kcfadm - its commands, one file per group; argv[0] is the command's name; they return an exit code. */
+/* kcfadm - its commands, one file per group; argv[0] is the command's name; they return an exit
+ * code. */
 #pragma once
 
 #include <jansson.h>
@@ -15,15 +16,15 @@ struct adm_options {
 struct adm_usage {
 	const char *synopsis;
 	const char *text;
-	bool list_options; /* -m -p */
+	bool list_options;        /* -m -p */
 	int min_words, max_words; /* max -1: any number */
 };
 
 /* False: end with *ret_exit. */
 bool adm_parse(struct adm_options *o, int argc, char **argv, const struct adm_usage *usage,
 	       int *ret_exit);
-/* Connect, ask, disconnect. With --json the answer is printed and *ret stays NULL; else *ret is owned by the caller.
- * Exit code. */
+/* Connect, ask, disconnect. With --json the answer is printed and *ret stays NULL; else *ret is
+ * owned by the caller. Exit code. */
 int adm_request(const struct adm_options *o, const char *command, const char *const *args,
 		unsigned n_args, json_t **ret);
 

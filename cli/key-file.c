@@ -17,8 +17,8 @@
 
 static unsigned char *locked_new(void)
 {
-	void *p = mmap(NULL, BUFFER_LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-		       0);
+	void *p =
+		mmap(NULL, BUFFER_LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (p == MAP_FAILED)
 		return NULL;
@@ -200,11 +200,17 @@ static const struct {
 } labels[] = {
 	{"PRIVATE KEY", KCF_KEY_PKCS8, NULL},
 	{"PUBLIC KEY", KCF_KEY_SPKI, NULL},
-	{"ENCRYPTED PRIVATE KEY", -1, "the key is encrypted; decrypt it with: openssl pkcs8 -in KEY -out NEW"},
-	{"RSA PRIVATE KEY", -1, "PKCS#1 form; convert it with: openssl pkcs8 -topk8 -nocrypt -in KEY -out NEW"},
-	{"EC PRIVATE KEY", -1, "SEC1 form; convert it with: openssl pkcs8 -topk8 -nocrypt -in KEY -out NEW"},
-	{"EC PARAMETERS", -1, "it begins with EC parameters; convert it with: openssl pkcs8 -topk8 -nocrypt -in KEY -out NEW"},
-	{"CERTIFICATE", -1, "a certificate; take its key with: openssl x509 -pubkey -noout -in CERT"},
+	{"ENCRYPTED PRIVATE KEY", -1,
+	 "the key is encrypted; decrypt it with: openssl pkcs8 -in KEY -out NEW"},
+	{"RSA PRIVATE KEY", -1,
+	 "PKCS#1 form; convert it with: openssl pkcs8 -topk8 -nocrypt -in KEY -out NEW"},
+	{"EC PRIVATE KEY", -1,
+	 "SEC1 form; convert it with: openssl pkcs8 -topk8 -nocrypt -in KEY -out NEW"},
+	{"EC PARAMETERS", -1,
+	 "it begins with EC parameters; convert it with: openssl pkcs8 -topk8 -nocrypt -in KEY "
+	 "-out NEW"},
+	{"CERTIFICATE", -1,
+	 "a certificate; take its key with: openssl x509 -pubkey -noout -in CERT"},
 };
 
 static long base64_decode(const char *text, const char *end, unsigned char *out)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * key-file - keys from the command line and from files: raw, hex, DER, PEM. Key bytes live in one locked buffer
- * that is wiped by key_file_deinit. One thread.
+ * key-file - keys from the command line and from files: raw, hex, DER, PEM. Key bytes live in one
+ * locked buffer that is wiped by key_file_deinit. One thread.
  */
 #pragma once
 
@@ -29,7 +29,8 @@ void key_file_deinit(struct key_file *k);
 /* In k: PKCS#8 -> its public half. */
 int key_file_publish(struct key_file *k, struct kcf_client *client);
 
-/* Base64 body of a PEM text to DER, in place. Returns the length or -1; *ret_format is set from the label. */
+/* Base64 body of a PEM text to DER, in place. Returns the length or -1; *ret_format is set from the
+ * label. */
 long key_pem_decode(char *text, size_t len, enum kcf_key_format *ret_format,
 		    const char **ret_problem);
 /* Writes PEM of label ("PUBLIC KEY"); returns the length, at most 2 * len + 128. */

@@ -6,15 +6,15 @@
 
 static const uint8_t magic[8] = {'K', 'C', 'F', 'S', 'E', 'A', 'L', '1'};
 
-#define AT_MECH 8
-#define AT_SEGMENT 12
-#define AT_TAG_LEN 16
-#define AT_KEY_LEN 17
+#define AT_MECH      8
+#define AT_SEGMENT   12
+#define AT_TAG_LEN   16
+#define AT_KEY_LEN   17
 #define AT_NONCE_LEN 18
-#define AT_ZERO 19
-#define AT_PREFIX 20
-#define AT_ZEROS 27
-#define AT_SALT 32
+#define AT_ZERO      19
+#define AT_PREFIX    20
+#define AT_ZEROS     27
+#define AT_SALT      32
 
 static void put32(uint8_t *p, uint32_t v)
 {

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sealed - the header of sealed files; docs/kcf-file-format.md is the text. Pure functions over bytes.
+ * sealed - the header of sealed files; docs/kcf-file-format.md is the text. Pure functions over
+ * bytes.
  */
 #pragma once
 
 #include <kcf/client.h>
 #include <stdbool.h>
 
-#define SEALED_HEADER_LEN 64u
-#define SEALED_SALT_LEN 32u
-#define SEALED_PREFIX_LEN 7u
-#define SEALED_NONCE_LEN 12u
-#define SEALED_TAG_LEN 16u
+#define SEALED_HEADER_LEN  64u
+#define SEALED_SALT_LEN    32u
+#define SEALED_PREFIX_LEN  7u
+#define SEALED_NONCE_LEN   12u
+#define SEALED_TAG_LEN     16u
 #define SEALED_SEGMENT_MIN 4096u
 #define SEALED_SEGMENT_MAX (8u * 1024 * 1024)
-#define SEALED_INFO "kcf sealed file 1" /* HKDF info, without the zero */
+#define SEALED_INFO        "kcf sealed file 1" /* HKDF info, without the zero */
 
 struct sealed_header {
 	uint32_t mech;

@@ -119,9 +119,9 @@ void session_note(struct session *s, const char *file, const struct stream_resul
 
 	if (!s->files)
 		return;
-	o = json_pack("{s:s, s:I, s:I, s:I, s:f}", "file", file, "pieces",
-		      (json_int_t)done->pieces, "bytes_in", (json_int_t)done->bytes_in,
-		      "bytes_out", (json_int_t)done->bytes_out, "seconds", seconds);
+	o = json_pack("{s:s, s:I, s:I, s:I, s:f}", "file", file, "pieces", (json_int_t)done->pieces,
+		      "bytes_in", (json_int_t)done->bytes_in, "bytes_out",
+		      (json_int_t)done->bytes_out, "seconds", seconds);
 	if (key)
 		json_object_set_new(o, key, json_string(result));
 	json_array_append_new(s->files, o);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * session - what every command of kcf does first and last: options, connection, mechanism, key; and the report of
- * what was processed. One thread.
+ * session - what every command of kcf does first and last: options, connection, mechanism, key; and
+ * the report of what was processed. One thread.
  */
 #pragma once
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * speed-bars - the project's bars: each is one door against libcrypto on the same work (and the bare probe where
- * data crosses cores), against a private kcfd with one worker. Turns of the doors alternate, so that a change of the
- * machine's speed meets all of them; the median of each door's turns counts. One thread.
+ * speed-bars - the project's bars: each is one door against libcrypto on the same work (and the
+ * bare probe where data crosses cores), against a private kcfd with one worker. Turns of the doors
+ * alternate, so that a change of the machine's speed meets all of them; the median of each door's
+ * turns counts. One thread.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,8 +13,8 @@
 #include "speed.h"
 #include "tool.h"
 
-#define TURNS 9
-#define TURN_SECONDS 0.35
+#define TURNS            9
+#define TURN_SECONDS     0.35
 #define IDLE_CONNECTIONS 1000
 
 struct bar {
@@ -27,10 +28,21 @@ struct bar {
 
 static const struct bar bars[] = {
 	{"caller-aes256gcm-64", {SPEED_AES256GCM, 64, 1, 0, 0}, &speed_caller, false, true, .90},
-	{"caller-aes256gcm-16k", {SPEED_AES256GCM, 16384, 1, 0, 0}, &speed_caller, false, true, .98},
+	{"caller-aes256gcm-16k",
+	 {SPEED_AES256GCM, 16384, 1, 0, 0},
+	 &speed_caller,
+	 false,
+	 true,
+	 .98},
 	{"caller-hmacsha256-64", {SPEED_HMACSHA256, 64, 1, 0, 0}, &speed_caller, false, true, .90},
 	{"arena-aes256gcm-64k", {SPEED_AES256GCM, 65536, 8, 0, 0}, &speed_arena, true, true, .90},
-	{"inline-aes256gcm-64", {SPEED_AES256GCM, 64, 96, 0, 0}, &speed_inline, false, true, 0, 300000},
+	{"inline-aes256gcm-64",
+	 {SPEED_AES256GCM, 64, 96, 0, 0},
+	 &speed_inline,
+	 false,
+	 true,
+	 0,
+	 300000},
 	{"handle-rsa2048-sign",
 	 {SPEED_RSA2048_SIGN, SPEED_RSA_INPUT, 16, 0, 0},
 	 &speed_handle,
@@ -168,8 +180,8 @@ static void number(const char *key, double v, const char *format, bool known)
 		printf("null");
 }
 
-static void print_bar(const struct bar *b, const struct speed_options *o, double kcf,
-		      double direct, double limit)
+static void print_bar(const struct bar *b, const struct speed_options *o, double kcf, double direct,
+		      double limit)
 {
 	if (o->json) {
 		printf("{\"name\": \"%s\"", b->name);

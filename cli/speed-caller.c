@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* speed-caller - kcf's in-caller door: synchronous calls with templates, one thread, pinned where direct is. */
+/* speed-caller - kcf's in-caller door: synchronous calls with templates, one thread, pinned where
+ * direct is. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * speed-daemon - a private kcfd for a measurement: own directory under /tmp, own socket, one worker, pinned to the
- * server's CPU, gone with this process. One thread.
+ * speed-daemon - a private kcfd for a measurement: own directory under /tmp, own socket, one
+ * worker, pinned to the server's CPU, gone with this process. One thread.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -58,8 +58,8 @@ static void child(const struct speed_daemon *d, const char *program, const char 
 		  const char *config, int ready_fd, int cpu)
 {
 	char ready[16];
-	const char *argv[12] = {program,  "--foreground", "--socket",	d->socket,
-				"--config", config,	  "--ready-fd", ready};
+	const char *argv[12] = {program,    "--foreground", "--socket",   d->socket,
+				"--config", config,         "--ready-fd", ready};
 	int log;
 
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -114,7 +114,8 @@ bool speed_daemon_start(struct speed_daemon *d, const char *program, const char 
 	memset(d, 0, sizeof(*d));
 	if (!program && beside("../daemon/kcfd", built, sizeof(built)))
 		program = built;
-	if (program == built && !modules && beside("../providers", built_modules, sizeof(built_modules)))
+	if (program == built && !modules &&
+	    beside("../providers", built_modules, sizeof(built_modules)))
 		modules = built_modules;
 	if (!program)
 		program = "kcfd";

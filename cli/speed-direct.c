@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * speed-direct - libcrypto called the fair way: algorithms fetched once, one context per key with the key set,
- * per operation only what must be (nonce, MAC restart). Also runs the bare probe as a door. One thread.
+ * speed-direct - libcrypto called the fair way: algorithms fetched once, one context per key with
+ * the key set, per operation only what must be (nonce, MAC restart). Also runs the bare probe as a
+ * door. One thread.
  */
 #include <openssl/evp.h>
 #include <openssl/rsa.h>

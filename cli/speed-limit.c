@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * speed-limit - the most two cores of this machine can do for a service like kcf, and no more: no protocol, no
- * scheduling, no checks. Two processes share a ring of slots. One writes all input and reads all output on its core;
- * the other encrypts with libcrypto on its own, contexts prepared, with AES-256-GCM under 64 keys in rotation. Both
- * spin. It knows nothing of kcf.
+ * speed-limit - the most two cores of this machine can do for a service like kcf, and no more: no
+ * protocol, no scheduling, no checks. Two processes share a ring of slots. One writes all input and
+ * reads all output on its core; the other encrypts with libcrypto on its own, contexts prepared,
+ * with AES-256-GCM under 64 keys in rotation. Both spin. It knows nothing of kcf.
  *
  *   kcf-speed-limit SIZE SECONDS DEPTH CPU-OF-CLIENT CPU-OF-SERVER
  *
@@ -22,8 +22,8 @@
 
 #include "speed-work.h"
 
-#define MAX_DEPTH 256
-#define LINE 64
+#define MAX_DEPTH   256
+#define LINE        64
 #define CHECK_EVERY 64 /* operations between looks at the clock */
 
 enum { EMPTY, INPUT, OUTPUT };
@@ -182,7 +182,8 @@ int main(int argc, char **argv)
 	int status = 0;
 
 	if (argc != 6) {
-		fprintf(stderr, "usage: %s SIZE SECONDS DEPTH CPU-OF-CLIENT CPU-OF-SERVER\n", argv[0]);
+		fprintf(stderr, "usage: %s SIZE SECONDS DEPTH CPU-OF-CLIENT CPU-OF-SERVER\n",
+			argv[0]);
 		return 2;
 	}
 	seconds = atof(argv[2]);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * speed-queue - kcf's doors through kcfd, pipelined: inline (payload in the message), arena (payload in shared
- * memory) and handle (the key too stays in kcfd). The program's own loop runs the callbacks; each callback reads its
- * output, writes the next input and submits again, so that `depth` operations are always under way. Inline and arena
- * are submitted with KCF_ALWAYS_QUEUE: nothing is computed in this process. One thread.
+ * speed-queue - kcf's doors through kcfd, pipelined: inline (payload in the message), arena
+ * (payload in shared memory) and handle (the key too stays in kcfd). The program's own loop runs
+ * the callbacks; each callback reads its output, writes the next input and submits again, so that
+ * `depth` operations are always under way. Inline and arena are submitted with KCF_ALWAYS_QUEUE:
+ * nothing is computed in this process. One thread.
  */
 #include <errno.h>
 #include <poll.h>
@@ -13,8 +14,8 @@
 #include "speed.h"
 #include "tool.h"
 
-#define MAX_INLINE 16384u
-#define MAX_DEPTH 256u
+#define MAX_INLINE  16384u
+#define MAX_DEPTH   256u
 #define PATIENCE_MS 10000
 
 struct queue;

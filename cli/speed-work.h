@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * speed-work - the part of every measured operation that is the program's own, the same for libcrypto, the probe and
- * kcf: write all of the input, read all of the output, a new nonce each time, pinning, time.
+ * speed-work - the part of every measured operation that is the program's own, the same for
+ * libcrypto, the probe and kcf: write all of the input, read all of the output, a new nonce each
+ * time, pinning, time.
  */
 #pragma once
 
@@ -13,7 +14,7 @@
 
 #define SPEED_TEMPLATES 64u /* keys in rotation */
 #define SPEED_NONCE_LEN 12u
-#define SPEED_TAG_LEN 16u
+#define SPEED_TAG_LEN   16u
 
 static inline double speed_now(void)
 {

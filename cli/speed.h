@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * speed - what the files of kcf-speed share. A door is a way to have an operation done: libcrypto itself, the bare
- * probe, or one of kcf's. Doors are opened once, run for short turns in rotation, and closed; every door does the
- * same work on the same inputs and the program writes all input and reads all output of every operation.
+ * speed - what the files of kcf-speed share. A door is a way to have an operation done: libcrypto
+ * itself, the bare probe, or one of kcf's. Doors are opened once, run for short turns in rotation,
+ * and closed; every door does the same work on the same inputs and the program writes all input and
+ * reads all output of every operation.
  */
 #pragma once
 
@@ -16,16 +17,16 @@
 
 enum speed_work_kind { SPEED_AES256GCM, SPEED_HMACSHA256, SPEED_RSA2048_SIGN };
 
-#define SPEED_RSA_KEYS 8u   /* distinct; the 64 templates share them, key generation is slow */
+#define SPEED_RSA_KEYS  8u  /* distinct; the 64 templates share them, key generation is slow */
 #define SPEED_RSA_INPUT 32u /* bytes signed; the digest is part of the operation */
-#define SPEED_RSA_OUT 256u
-#define SPEED_MAC_LEN 32u
-#define SPEED_SAMPLES 32768u
+#define SPEED_RSA_OUT   256u
+#define SPEED_MAC_LEN   32u
+#define SPEED_SAMPLES   32768u
 
 /* What is measured: one mechanism at one size. */
 struct speed_case {
 	enum speed_work_kind work;
-	size_t size; /* bytes of input */
+	size_t size;    /* bytes of input */
 	unsigned depth; /* operations in flight where a door can */
 	int cpu_client, cpu_server;
 };
@@ -72,7 +73,10 @@ static inline uint64_t speed_now_ns(void)
 /* Operations between looks at the clock: about a tenth of a millisecond's worth. */
 static inline unsigned speed_batch(const struct speed_case *c)
 {
-	return c->work == SPEED_RSA2048_SIGN ? 1 : c->size <= 1024 ? 256 : c->size <= 16384 ? 32 : 4;
+	return c->work == SPEED_RSA2048_SIGN ? 1
+	       : c->size <= 1024             ? 256
+	       : c->size <= 16384            ? 32
+					     : 4;
 }
 
 /* PKCS#8 DER of RSA key i (made at first use, kept); malloc'ed by the first caller's run. */

@@ -7,8 +7,8 @@
 
 #include "tool.h"
 
-#define SYNC_SLOTS 2u
-#define MAX_SLOTS 64u
+#define SYNC_SLOTS   2u
+#define MAX_SLOTS    64u
 #define BUFFER_ALIGN 64u
 
 struct stream {
@@ -184,7 +184,8 @@ static int run(struct stream *s)
 	while (more || s->finished < s->started) {
 		if (more && s->started - s->finished < s->n_slots) {
 			more = start_next(s, &code);
-			/* Synchronous pieces are complete: write them while they are in the cache. */
+			/* Synchronous pieces are complete: write them while they are in the cache.
+			 */
 			if (s->job->async || s->started == s->finished)
 				continue;
 		}

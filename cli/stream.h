@@ -2,10 +2,11 @@
 /*
  * stream - runs a file of any size through kcf piece by piece, keeping several pieces in flight.
  *
- * A piece is read into a slot, handed to kcf by the owner's submit function, and written when it is the oldest one
- * and complete: output is in order whatever the order of completion. Synchronous: two slots of plain memory, every
- * call finishes inside. Asynchronous: `depth` slots of arena memory, each call with KCF_ALWAYS_QUEUE, callbacks on
- * the library's thread mark the slot done. Only that flag is shared, under the lock.
+ * A piece is read into a slot, handed to kcf by the owner's submit function, and written when it is
+ * the oldest one and complete: output is in order whatever the order of completion. Synchronous:
+ * two slots of plain memory, every call finishes inside. Asynchronous: `depth` slots of arena
+ * memory, each call with KCF_ALWAYS_QUEUE, callbacks on the library's thread mark the slot done.
+ * Only that flag is shared, under the lock.
  */
 #pragma once
 
@@ -34,13 +35,13 @@ struct stream_job {
 	struct sink *sink; /* NULL: no output */
 	struct progress *progress;
 	const char *provider; /* or NULL */
-	size_t in_size;	      /* bytes of a piece */
+	size_t in_size;       /* bytes of a piece */
 	size_t out_extra;     /* room beyond in_size for its output */
 	unsigned depth;
 	bool async;
 	bool arena; /* buffers shared with kcfd also when synchronous: the work goes there */
-	/* Start one piece: one kcf call with this request. req NULL: synchronous; then out->used is the output's
-	 * length. */
+	/* Start one piece: one kcf call with this request. req NULL: synchronous; then out->used is
+	 * the output's length. */
 	enum kcf_status (*submit)(void *arg, const struct stream_slot *slot, struct kcf_data *out,
 				  struct kcf_call_req *req);
 	void *arg;
@@ -53,7 +54,9 @@ struct stream_result {
 	uint64_t pieces, bytes_in, bytes_out;
 };
 
-/* Exit code; prints what is wrong with files, and leaves kcf's own failures to the caller (status). */
+/* Exit code; prints what is wrong with files, and leaves kcf's own failures to the caller (status).
+ */
 int stream_run(const struct stream_job *job, struct stream_result *ret);
-/* A request structure for the options: NULL when a plain synchronous call will do, else req filled. */
+/* A request structure for the options: NULL when a plain synchronous call will do, else req filled.
+ */
 struct kcf_call_req *stream_sync_req(const char *provider, struct kcf_call_req *req);

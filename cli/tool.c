@@ -11,6 +11,8 @@
 #include <strings.h>
 #include <time.h>
 
+#include "kcf-config.h"
+
 #define NAME_MAX_LEN 64
 
 static void say(const char *prefix, const char *format, va_list ap)
@@ -70,13 +72,16 @@ static const struct {
 	{KCF_NO_DAEMON, "start kcfd (systemctl start kcfd), or name its socket with --socket or "
 			"KCF_SOCKET"},
 	{KCF_PERMISSION_DENIED, "ask the administrator of kcfd for access"},
-	{KCF_KEY_FUNCTION_NOT_PERMITTED, "the key's section in kcfd's configuration lists its uses"},
-	{KCF_KEY_HANDLE_INVALID, "named keys are the [key NAME] sections of kcfd's configuration that "
-				 "list your user"},
+	{KCF_KEY_FUNCTION_NOT_PERMITTED,
+	 "the key's section in kcfd's configuration lists its uses"},
+	{KCF_KEY_HANDLE_INVALID,
+	 "named keys are the [key NAME] sections of kcfd's configuration that "
+	 "list your user"},
 	{KCF_MECH_NOT_SUPPORTED, "see what is offered with: kcfadm list -m"},
 	{KCF_KEY_SIZE_RANGE, "the key has a length this mechanism cannot use; kcfadm list -m shows "
 			     "the lengths"},
-	{KCF_KEY_TYPE_INCONSISTENT, "the key file holds another type of key than the mechanism uses"},
+	{KCF_KEY_TYPE_INCONSISTENT,
+	 "the key file holds another type of key than the mechanism uses"},
 	{KCF_MECHANISM_PARAM_INVALID, "check --iv, --length and the other parameters of the "
 				      "mechanism"},
 	{KCF_DATA_LEN_RANGE, "the mechanism needs another input length (whole blocks, or a hash)"},

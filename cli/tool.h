@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * tool - what the command-line tools share: exit codes, messages on stderr, the nearest name for a typo.
+ * tool - what the command-line tools share: exit codes, messages on stderr, the nearest name for a
+ * typo.
  *
- * An error message says what happened, why, and what to do next. Data goes to stdout, talk to stderr. One
- * thread.
+ * An error message says what happened, why, and what to do next. Data goes to stdout, talk to
+ * stderr. One thread.
  */
 #pragma once
 
@@ -22,7 +23,7 @@ enum tool_exit {
 
 struct tool_command {
 	const char *name;
-	const char *text;      /* one line */
+	const char *text;                  /* one line */
 	int (*run)(int argc, char **argv); /* argv[0] is the command's name */
 };
 
@@ -47,7 +48,8 @@ bool tool_is_nearer(const char *word, const char *candidate, unsigned *best);
 int tool_main(int argc, char **argv, const struct tool_command *commands, const char *intro,
 	      const char *outro);
 
-/* Unsigned number with an optional suffix K, M, G (powers of 1024). False: not one, or beyond max. */
+/* Unsigned number with an optional suffix K, M, G (powers of 1024). False: not one, or beyond max.
+ */
 bool tool_number(const char *text, unsigned long long max, unsigned long long *ret);
 /* Hex text to bytes, at most room. Returns the length or -1. */
 long tool_unhex(const char *text, unsigned char *buf, size_t room);
