@@ -30,6 +30,7 @@
 	X(short_ns, 50000, 0, 10000000, "predicted ns up to which the loop runs a job itself")     \
 	X(device_timeout_ms, 1000, 10, 3600000, "ms a device has for a request without deadline")  \
 	X(device_errors, 8, 1, 1000000, "errors in a row before a device leaves service")          \
+	X(frame_ms, 5000, 10, 3600000, "ms a client has for hello, and to complete a frame")       \
 	X(trace, 1024, 16, 65536, "scheduling decisions remembered")
 
 struct limits {

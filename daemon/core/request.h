@@ -60,6 +60,7 @@ struct request {
 	struct list conn_link; /* api's: list of its connection */
 	const struct request_ops *ops;
 	void *conn; /* api's */
+	uint64_t conn_id; /* its number, for people */
 	uint64_t id; /* the client's */
 	struct consumer *consumer; /* held by the connection */
 	enum request_state state;
