@@ -7,6 +7,7 @@
  */
 #include "door-direct.h"
 #include "source.h"
+#include "wycheproof.h"
 
 #include <getopt.h>
 #include <glob.h>
@@ -30,11 +31,13 @@ static void usage(FILE *f)
 {
 	fputs("usage: kcf-conformance [options]\n"
 	      "  --provider-direct MODULE  drive this module alone, without kcfd; may be repeated\n"
+	      "  --wycheproof DIR          these JSON files instead, a line each\n"
 	      "  --vectors DIR             NIST vectors [" DEFAULT_VECTORS "]\n"
 	      "  --own DIR                 the repository's own vector files\n"
 	      "  --only MECHANISM          this mechanism only\n"
 	      "  --sample N                every N-th vector only\n"
-	      "  --variants N              other forms of every N-th vector [16]\n",
+	      "  --variants N              other forms of every N-th vector [16]\n"
+	      "  --verbose                 name what is skipped, and why\n",
 	      f);
 }
 
@@ -78,6 +81,46 @@ static void run_source(const char *dir, const struct source *source)
 	globfree(&found);
 }
 
+/* A line a file; returns how many tests failed. */
+static unsigned run_wycheproof_file(const char *path, const char *shown)
+{
+	unsigned i, counts[WRONG + 1] = {0};
+	struct set set;
+
+	set_init(&set, shown);
+	wycheproof_read(&set, path);
+	set.worst = calloc(set.n_ids + 1, 1);
+	if (!set.worst)
+		die("out of memory");
+	for (i = 0; i < n_ways; i++)
+		run_set(&set, ways[i].door, ways[i].provider, &options);
+	for (i = 0; i < set.n_ids; i++)
+		counts[set.worst[i]]++;
+	printf("%s %u %u %u\n", shown, counts[RIGHT], counts[WRONG],
+	       counts[SKIPPED] + counts[NOT_RUN] + set.n_skipped);
+	free(set.worst);
+	set_deinit(&set);
+	return counts[WRONG];
+}
+
+static unsigned run_wycheproof(const char *dir)
+{
+	char pattern[1024];
+	unsigned failed = 0;
+	glob_t found;
+	size_t i;
+
+	snprintf(pattern, sizeof(pattern), "%s/*.json", dir);
+	if (glob(pattern, 0, NULL, &found) != 0)
+		die("%s: no such file", pattern);
+	printf("file passed failed skipped\n");
+	for (i = 0; i < found.gl_pathc; i++)
+		failed +=
+			run_wycheproof_file(found.gl_pathv[i], found.gl_pathv[i] + strlen(dir) + 1);
+	globfree(&found);
+	return failed;
+}
+
 static unsigned number(const char *text)
 {
 	char *end;
@@ -92,16 +135,19 @@ int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{"provider-direct", required_argument, NULL, 'd'},
+		{"wycheproof", required_argument, NULL, 'w'},
 		{"vectors", required_argument, NULL, 'v'},
 		{"own", required_argument, NULL, 'o'},
 		{"only", required_argument, NULL, 'm'},
 		{"sample", required_argument, NULL, 's'},
 		{"variants", required_argument, NULL, 'n'},
+		{"verbose", no_argument, NULL, 'V'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
 	static const struct source own = {"*.txt", NULL, parse_own, 0};
 	const char *vectors = DEFAULT_VECTORS, *own_dir = OWN_VECTORS, *provider;
+	const char *wycheproof = NULL;
 	const struct source *source;
 	unsigned i, failed, triples, missing = 0;
 	struct door *door;
@@ -112,6 +158,9 @@ int main(int argc, char **argv)
 		case 'd':
 			door = door_direct_open(optarg, &provider);
 			add_way(door, provider);
+			break;
+		case 'w':
+			wycheproof = optarg;
 			break;
 		case 'v':
 			vectors = optarg;
@@ -128,6 +177,9 @@ int main(int argc, char **argv)
 		case 'n':
 			options.variant_every = number(optarg);
 			break;
+		case 'V':
+			options.verbose = true;
+			break;
 		case 'h':
 			usage(stdout);
 			return 0;
@@ -138,6 +190,8 @@ int main(int argc, char **argv)
 	}
 	if (n_ways == 0)
 		die("no door given");
+	if (wycheproof)
+		return run_wycheproof(wycheproof) ? 1 : 0;
 	for (source = sources; source->pattern; source++)
 		run_source(vectors, source);
 	run_source(own_dir, &own);

@@ -63,7 +63,7 @@ void parse_ecdsa(struct set *set, struct rsp *r, const struct source *source)
 				pad_left(set, rsp_hex(r, "S", set), curve->len));
 		if (!generated && rsp_get(r, "Result")[0] != 'P')
 			v->verdict = MUST_FAIL;
-		if (generated)
+		if (generated && rsp_get(r, "d"))
 			add_random_sign(set, der_ec_private(set, curve, rsp_hex(r, "d", set)));
 	}
 }

@@ -58,12 +58,16 @@ struct vector {
 	unsigned id; /* position in the set; several operations of one published vector share it */
 };
 
+/* What became of a published vector, the worst last. */
+enum answer { NOT_RUN, SKIPPED, RIGHT, WRONG };
+
 struct set {
 	const char *file;
 	struct vector **vectors;
 	size_t n, room;
 	unsigned n_ids;     /* published vectors */
 	unsigned n_skipped; /* published, but not expressible: bit lengths, other curves */
+	uint8_t *worst;     /* enum answer by id, over all doors; NULL if nobody asks */
 	struct chunk *chunks;
 };
 
