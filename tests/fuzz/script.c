@@ -23,7 +23,7 @@ static bool fixed_op(const uint8_t *message, size_t len, struct script_frame *f,
 		return false;
 	}
 	msg.op.units = codec_op_units(&msg.op);
-	payload = msg.op.in_len + msg.op.check_len;
+	payload = msg.op.n_steps ? 0 : msg.op.in_len + msg.op.check_len;
 	for (i = 0; i < msg.op.n_steps; i++)
 		payload += msg.op.steps[i].in_len;
 	n = codec_encode_frame(&msg, id, deadline_us, (uint32_t)payload, f->bytes,
