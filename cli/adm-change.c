@@ -10,24 +10,31 @@
 #include "kcfadm.h"
 #include "tool.h"
 
-static int change(int argc, char **argv, const struct adm_usage *usage, const char *done)
+static int run_change(const struct adm_options *o, const char *command, const char *const *args,
+		      unsigned n_args, const char *done)
 {
-	struct adm_options o;
 	json_t *answer;
-	int code;
+	int code = adm_request(o, command, args, n_args, &answer);
 
-	if (!adm_parse(&o, argc, argv, usage, &code))
-		return code;
-	code = adm_request(&o, argv[0], (const char *const *)o.words, (unsigned)o.n_words, &answer);
 	if (code != TOOL_OK || !answer)
 		return code;
 	printf("%s", done);
-	for (int i = 0; i < o.n_words; i++)
-		printf(" %s", o.words[i]);
+	for (unsigned i = 0; i < n_args; i++)
+		printf(" %s", args[i]);
 	putchar('\n');
 	adm_fields(stdout, answer);
 	json_decref(answer);
 	return TOOL_OK;
+}
+
+static int change(int argc, char **argv, const struct adm_usage *usage, const char *done)
+{
+	struct adm_options o;
+	int code;
+
+	if (!adm_parse(&o, argc, argv, usage, &code))
+		return code;
+	return run_change(&o, argv[0], (const char *const *)o.words, (unsigned)o.n_words, done);
 }
 
 int adm_enable(int argc, char **argv)
@@ -103,17 +110,28 @@ int adm_set(int argc, char **argv)
 		.max_words = 3,
 	};
 
-	return change(argc, argv, &usage, "set");
+	struct adm_options o;
+	char name[128];
+	const char *args[2] = {name};
+	int code;
+
+	if (!adm_parse(&o, argc, argv, &usage, &code))
+		return code;
+	/* "threshold MECHANISM" is one name to kcfd. */
+	snprintf(name, sizeof(name), "%s%s%s", o.words[0], o.n_words > 2 ? " " : "",
+		 o.n_words > 2 ? o.words[1] : "");
+	args[1] = o.words[o.n_words - 1];
+	return run_change(&o, argv[0], args, 2, "set");
 }
 
 int adm_cancel(int argc, char **argv)
 {
 	static const struct adm_usage usage = {
-		.synopsis = "cancel CONNECTION ID",
-		.text = "Cancel a request, named by the first two columns of kcfadm requests. One "
-			"that waits\n"
-			"ends at once; one that runs ends once, with its result or as cancelled.\n",
-		.min_words = 2,
+		.synopsis = "cancel REQUEST [CONNECTION]",
+		.text = "Cancel a request that kcfadm requests shows; where two clients use the same number,\n"
+			"the connection says which. One that waits ends at once; one that runs ends once,\n"
+			"with its result or as cancelled.\n",
+		.min_words = 1,
 		.max_words = 2,
 	};
 

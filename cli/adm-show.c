@@ -267,6 +267,23 @@ int adm_consumers(int argc, char **argv)
 	};
 	static const struct section sections[] = {
 		{"consumers", consumer_columns, NULL, "no consumers"},
+	};
+	struct adm_options o;
+	int code;
+
+	if (!adm_parse(&o, argc, argv, &usage, &code))
+		return code;
+	return ask_and_show(&o, "consumers", NULL, 0, sections, 1);
+}
+
+int adm_connections(int argc, char **argv)
+{
+	static const struct adm_usage usage = {
+		.synopsis = "connections",
+		.text = "Connections and what each holds now.\n",
+		.max_words = 0,
+	};
+	static const struct section sections[] = {
 		{"connections", NULL, NULL, "no connections"},
 	};
 	struct adm_options o;
@@ -274,8 +291,7 @@ int adm_consumers(int argc, char **argv)
 
 	if (!adm_parse(&o, argc, argv, &usage, &code))
 		return code;
-	return ask_and_show(&o, "consumers", NULL, 0, sections,
-			    sizeof(sections) / sizeof(sections[0]));
+	return ask_and_show(&o, "connections", NULL, 0, sections, 1);
 }
 
 static const struct adm_column trace_columns[] = {
@@ -283,6 +299,12 @@ static const struct adm_column trace_columns[] = {
 	{"mechanism", "MECHANISM"},   {"bytes", "BYTES"},   {"walk", "CONSIDERED"},
 	{"chosen", "CHOSEN"},         {"place", "PLACE"},   {"queue_ns", "QUEUE NS"},
 	{"service_ns", "SERVICE NS"}, {"status", "STATUS"}, {0},
+};
+
+static const struct adm_column caller_columns[] = {
+	{"connection", "CONNECTION"}, {"uid", "UID"},       {"operation", "OPERATION"},
+	{"mechanism", "MECHANISM"},   {"bytes", "BYTES"},   {"chosen", "CHOSEN"},
+	{"place", "PLACE"},           {"status", "STATUS"}, {0},
 };
 
 /* "virtio: below threshold, openssl: chosen" */
@@ -318,7 +340,7 @@ int adm_trace(int argc, char **argv)
 	};
 	static const struct section sections[] = {
 		{"trace", trace_columns, digest_decision, "no decisions yet"},
-		{"caller", NULL, NULL, "nothing ran in the callers' threads"},
+		{"caller", caller_columns, NULL, "nothing ran in the callers' threads lately"},
 	};
 	struct adm_options o;
 	int code;

@@ -32,6 +32,7 @@ int adm_list(int argc, char **argv);
 int adm_stats(int argc, char **argv);
 int adm_requests(int argc, char **argv);
 int adm_consumers(int argc, char **argv);
+int adm_connections(int argc, char **argv);
 int adm_trace(int argc, char **argv);
 int adm_enable(int argc, char **argv);
 int adm_disable(int argc, char **argv);
