@@ -11,10 +11,6 @@
 #include <openssl/x509.h>
 #include "openssl-private.h"
 
-#define RSA_PRIVATE_MIN_BITS 2048
-#define DSA_PRIVATE_MIN_BITS 2048
-#define DH_MIN_BITS 2048
-
 static const char *const curves[] = {
 	"P-224",	   "P-256",	      "P-384",		 "P-521",     "prime256v1", "secp224r1",
 	"secp256k1",	   "secp384r1",	      "secp521r1",	 "brainpoolP256r1",
@@ -138,24 +134,11 @@ static unsigned dsa_width(const EVP_PKEY *key)
 
 static enum kcf_status check_size(struct openssl_tmpl *t, EVP_PKEY *key)
 {
-	unsigned private_min = 0;
-
 	t->bits = EVP_PKEY_get_bits(key);
-	t->width = (t->bits + 7) / 8;
-	if (is_any(key, "RSA", "RSA-PSS"))
-		private_min = RSA_PRIVATE_MIN_BITS;
-	if (EVP_PKEY_is_a(key, "DSA")) {
-		private_min = DSA_PRIVATE_MIN_BITS;
-		t->width = dsa_width(key);
-	}
-	if (is_any(key, "DH", "DHX"))
-		private_min = DH_MIN_BITS;
+	t->width = EVP_PKEY_is_a(key, "DSA") ? dsa_width(key) : (t->bits + 7) / 8;
 	/* keys of key generation rows come to have their public half told only */
-	if (t->spec->cls == &openssl_keygen_class)
-		private_min = 0;
-	else if (t->bits < t->row->key_min_bits || t->bits > t->row->key_max_bits)
-		return KCF_KEY_SIZE_RANGE;
-	if (t->priv && t->bits < private_min)
+	if (t->spec->cls != &openssl_keygen_class &&
+	    (t->bits < t->row->key_min_bits || t->bits > t->row->key_max_bits))
 		return KCF_KEY_SIZE_RANGE;
 	return EVP_PKEY_is_a(key, "EC") ? check_curve(key) : KCF_SUCCESS;
 }

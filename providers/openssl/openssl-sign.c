@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include "openssl-sign.h"
 
+#define SIGN_MIN_BITS 2048 /* RSA and DSA */
+
 struct pss {
 	kcf_mech_t hash, mgf_hash;
 	int salt_len;
@@ -193,6 +195,11 @@ static bool is_dsa(const struct openssl_tmpl *t)
 	return t->spec->kind == OPENSSL_ECDSA || t->spec->kind == OPENSSL_DSA;
 }
 
+static bool has_modulus(const struct openssl_tmpl *t)
+{
+	return t->spec->kind != OPENSSL_ECDSA && t->spec->kind != OPENSSL_EDDSA;
+}
+
 static enum kcf_status sign_start(struct sign_state *s, const struct kcf_job *job)
 {
 	const struct openssl_tmpl *t = s->tmpl;
@@ -203,6 +210,9 @@ static enum kcf_status sign_start(struct sign_state *s, const struct kcf_job *jo
 		return KCF_MECH_NOT_SUPPORTED;
 	if (!(verify ? t->pub : t->priv))
 		return KCF_KEY_TYPE_INCONSISTENT;
+	/* 1024 bits are for old signatures (SP 800-131A), and only to verify them */
+	if (!verify && has_modulus(t) && t->bits < SIGN_MIN_BITS)
+		return KCF_KEY_SIZE_RANGE;
 	s->flags = 0;
 	if (is_dsa(t) && param) {
 		if ((param->flags & ~KCF_SIG_DER) || param->context_len)
