@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * client-core - the inside of struct kcf_client, for client*.c, op-send.c and op-reply.c.
+ *
+ * One lock for everything but the driver's members. The driver is the one thread that may read the socket, connect,
+ * and complete requests; the role is taken and given up under the lock: by a synchronous waiter, by the library
+ * thread, by kcf_client_dispatch. Because only it completes requests, each completes once. The dispatcher is
+ * the one thread that runs callbacks, without lock and role. Sending is a third role (tx.sending), so that the lock
+ * is not held during sendmsg.
+ *
+ *   OFF -> HELLO -> OFFER -> UP -> DOWN -> HELLO ...      OFF: not connecting; DOWN: waiting to try again
+ */
+#pragma once
+
+#include <signal.h>
+#include "arena.h"
+#include "client-private.h"
+#include "pending.h"
+
+enum client_state { CLIENT_OFF = 0, CLIENT_DOWN, CLIENT_HELLO, CLIENT_OFFER, CLIENT_UP };
+
+#define NSEC_PER_SEC UINT64_C(1000000000)
+#define NSEC_PER_MSEC UINT64_C(1000000)
+
+#define CLIENT_SILENCE (NSEC_PER_SEC)	       /* past a deadline: kcfd is taken as lost */
+#define CLIENT_HOLD (2 * NSEC_PER_SEC)	       /* in-flight requests wait for kcfd at most */
+#define CLIENT_HANDSHAKE (5 * NSEC_PER_SEC)
+#define CLIENT_BACKOFF_MIN (NSEC_PER_MSEC)
+#define CLIENT_BACKOFF_MAX (NSEC_PER_SEC)
+#define CLIENT_REARM (50 * NSEC_PER_MSEC)      /* the library thread leaves reading to a waiter this long */
+#define CLIENT_TIMEOUT_MS 30000u
+
+#define TX_EARLY (64u * 1024) /* corked bytes that are sent at once */
+
+/* Bytes on their way out. fill is appended to under the lock; out belongs to the sender. */
+struct tx {
+	uint8_t *fill, *out;
+	size_t fill_len, fill_cap;
+	size_t out_pos, out_len, out_cap;
+	bool sending;
+	bool blocked; /* the socket is full: the driver goes on when it is writable */
+};
+
+#define RX_MIN (64u * 1024)
+#define RX_FDS (2 * WIRE_MAX_FDS)
+
+/* Bytes read: the driver's. */
+struct rx {
+	uint8_t *buf;
+	size_t start, end, cap;
+	int fds[RX_FDS];
+	unsigned n_fds;
+};
+
+/* A thread inside a synchronous call. On its stack. */
+struct waiter {
+	struct waiter *next_sleeper, *next_room;
+	pthread_cond_t cond;
+	bool done;     /* what it waits for has come */
+	bool sleeping; /* on cond, in the list of sleepers */
+};
+
+/* A template of the client, by slot - 1. */
+struct slot {
+	struct kcf_template *tmpl; /* NULL = free */
+	uint64_t attach_id;	   /* request that attached it */
+	enum kcf_status status;	   /* kcfd's answer */
+};
+
+struct kcf_client {
+	struct direct *direct;
+
+	/* fixed by kcf_client_open */
+	char *socket;
+	char *module_dir;
+	char label[WIRE_MAX_LABEL + 1];
+	uint32_t flags;
+	uint32_t timeout_ms;
+	enum kcf_preference preference;
+	kcf_event_callback on_event;
+	void *event_arg;
+	volatile uint8_t *fork_mark; /* a page wiped on fork: 1 in the process that opened */
+	uint32_t child;		     /* atomic: 1 = direct knows of the fork */
+
+	pthread_mutex_t lock; /* everything below */
+	pthread_cond_t tx_idle;
+	enum client_state state;
+	uint64_t epoch; /* number of the connection, from 1 */
+	int fd;		/* socket, -1 */
+	int epfd, evfd, timerfd;
+	bool broken; /* the driver must take the connection down */
+	bool poked;
+	bool in_armed, out_armed; /* in epoll */
+	uint64_t timer_at;	  /* timerfd is set to, 0 = not */
+	struct tx tx;
+	struct pending_table pending;
+	uint64_t next_deadline; /* earliest look at the open requests, 0 = none */
+	struct arena arena;
+
+	bool driving;
+	struct waiter *sleepers;
+	bool dispatching;
+	pthread_t dispatcher;
+	bool thread_running, stop, closed;
+	pthread_t thread;
+
+	/* room */
+	bool want_sent, notify_wanted;
+	uint32_t want_units, want_provider;
+	struct waiter *room_waiters;
+
+	struct slot *slots;
+	unsigned n_slots, next_slot; /* none is free below next_slot */
+	struct kcf_context *contexts;
+	uint32_t next_context;
+
+	/* the driver's */
+	struct rx rx;
+	struct codec_arena decode;
+	uint64_t daemon_id, last_daemon_id;
+	uint64_t max_request;
+	uint32_t max_inline;
+	enum kcf_status refusal; /* why the last attempt to connect failed */
+	uint64_t handshake_until, next_connect, backoff, up_since;
+	uint64_t rearm_at;
+	uint64_t n_failed; /* attempts to connect */
+	unsigned n_offers;
+	bool was_up, peer_trusted;
+};
+
+uint64_t client_now(void);
+
+/* ---- client.c ---- */
+
+/* First thing of every call: notices a fork. */
+void client_enter(struct kcf_client *c);
+/* The calling thread runs callbacks now. Lock held. */
+bool client_in_callback(const struct kcf_client *c);
+/* Have the dispatcher look. Lock held. */
+void client_poke(struct kcf_client *c);
+enum kcf_status client_start_thread(struct kcf_client *c);
+
+/* ---- client-connect.c: the driver's, lock held (and given up in between) ---- */
+
+/* Begin to connect; the state is HELLO, or DOWN with next_connect set. */
+void client_connect(struct kcf_client *c);
+/* Close the socket, hold or complete what was under way. again: try to connect later. */
+void client_disconnect(struct kcf_client *c, bool again);
+/* HELLO_REPLY, and the answer to an offer. false: protocol error. */
+bool client_on_hello(struct kcf_client *c, const struct wire_hello_reply *r);
+void client_offer_answered(struct kcf_client *c);
+/* Arena memory that this request was to fill may still change. */
+void client_lose_buffers(struct kcf_client *c, struct pending *p);
+/* Send what is held and wait for credit no longer. */
+void client_resume(struct kcf_client *c, bool same_daemon);
+/* client-trust.c: may modules of this peer be loaded into this process? */
+bool client_peer_trusted(int fd);
+
+/* ---- client-io.c ---- */
+
+/* Room for n bytes at the end of what is to be sent; NULL: out of memory. Lock held. */
+uint8_t *client_tx_room(struct kcf_client *c, size_t n);
+void client_tx_commit(struct kcf_client *c, size_t n);
+/* Append a message without payload. Lock held. */
+bool client_tx_msg(struct kcf_client *c, const struct wire_msg *msg, uint64_t id,
+		   uint64_t deadline_us);
+/* Send what there is; gives up the lock in between. Nothing while the socket is full (tx.blocked). */
+void client_flush(struct kcf_client *c);
+/* Forget what is unsent; waits for a thread that is sending. Lock held. */
+void client_tx_reset(struct kcf_client *c);
+/* One message with one descriptor at once, on a fresh connection; 0 or -errno. */
+int client_send_fd(struct kcf_client *c, const struct wire_msg *msg, uint64_t id, int fd);
+/* Driver, without the lock: read once. false: the connection is gone. *ret_more: there may be more. */
+bool client_read(struct kcf_client *c, int fd, bool *ret_more);
+/* The next descriptor received, or -1. */
+int client_take_fd(struct kcf_client *c);
+void client_rx_reset(struct kcf_client *c);
+/* Watch for input and output as wanted. Lock held. */
+void client_watch(struct kcf_client *c, bool in, bool out);
+/* Let the timer fire no later than at. Lock held. */
+void client_timer(struct kcf_client *c, uint64_t at);
+
+/* ---- client-dispatch.c ---- */
+
+/* Handle the frames that are read. Driver, without the lock. false: protocol error. */
+bool client_frames(struct kcf_client *c);
+/* One round: read, complete, call back, send. events: what epoll says of the socket. */
+void client_round(struct kcf_client *c, uint32_t events);
+void client_run_notices(struct kcf_client *c);
+void *client_thread(void *arg);
+void client_push_event(struct kcf_client *c, enum kcf_event_type type, const char *mechanism,
+		       const char *provider, uint32_t units);
+
+/* ---- client-timer.c: what time brings. Driver, lock held ---- */
+
+/* Give a request its deadline, and have it looked at; 0 = none. */
+void client_set_deadline(struct kcf_client *c, struct pending *p, uint32_t timeout_ms);
+void client_tick(struct kcf_client *c, uint64_t now);
+uint64_t client_next_timer(const struct kcf_client *c);
+
+/* ---- client-wait.c: synchronous calls. Lock held ---- */
+
+/* Wait until w->done or until the deadline (0 = none), reading the socket if nobody does. */
+bool client_wait(struct kcf_client *c, struct waiter *w, uint64_t deadline);
+/* The driver's part of it: wait for the socket or the time until, read, let time pass. */
+void client_drive_once(struct kcf_client *c, uint64_t until);
+void client_waiter_init(struct waiter *w);
+void client_waiter_deinit(struct waiter *w);
+/* Wake the thread that waits. */
+void client_wake(struct waiter *w);
+/* Take the driver's role if it is free; give it up, to a sleeper if there is one. */
+bool client_drive(struct kcf_client *c);
+void client_undrive(struct kcf_client *c);
+/* Ask for room, joining a question under way. */
+void client_want(struct kcf_client *c, uint32_t units, uint32_t provider);
+void client_on_room(struct kcf_client *c, const struct wire_room *room);
+/* Sleep among those who want room until there may be some; false: the deadline came first. */
+bool client_wait_room(struct kcf_client *c, uint64_t deadline);
+void client_wake_room_waiters(struct kcf_client *c);
+
+/* ---- op-reply.c: the driver's ---- */
+
+/* Take a reply apart: result and payload to where they belong. Without the lock. */
+void op_reply(struct kcf_client *c, struct pending *p, const struct wire_op_reply *r,
+	      const uint8_t *payload, size_t payload_len);
+void op_key_reply(struct kcf_client *c, struct pending *p, const struct wire_key_reply *r);
+/* A step's notification. False: not of this request. */
+bool op_step_reply(struct kcf_client *c, struct pending *p, const struct wire_op_reply *r,
+		   const uint8_t *payload, size_t payload_len);
+/* Result is in: wake the waiter or queue the callback. Lock held. */
+void op_finish(struct kcf_client *c, struct pending *p, enum kcf_status status);
+/* Arena memory back, and a surplus segment to kcfd. Lock held. */
+void client_buf_free(struct kcf_client *c, void *p);
+/* Release what the request held and give it back to the pool. Lock held. */
+void op_release(struct kcf_client *c, struct pending *p);
+
+/* ---- op-context.c ---- */
+
+/* What is to be done and by which keys, checked, into call; with the rules of its request. */
+enum kcf_status op_fill_how(const struct kcf_how *how, struct op_call *call);
+/* Nothing queued, nothing refused yet. req may be NULL. */
+void op_reset_req(struct kcf_call_req *req);
+
+/* ---- op-send.c ---- */
+
+/* Send a held request again. BUSY: no credit yet; other: it cannot. Driver, lock held. */
+enum kcf_status op_resend(struct kcf_client *c, struct pending *p);
+
+/* ---- client-slot.c: templates and their attachment. Lock held ---- */
+
+enum kcf_status client_slot_new(struct kcf_client *c, struct kcf_template *tmpl);
+void client_slot_free(struct kcf_client *c, struct kcf_template *tmpl);
+/* The slot to name in a request, attaching it first if needed; 0: send the key itself. */
+uint32_t client_slot_attach(struct kcf_client *c, struct kcf_template *tmpl);
+void client_slot_answered(struct kcf_client *c, uint64_t id, enum kcf_status status);
+/* kcfd's answer to the attachment of this template on this connection. */
+enum kcf_status client_slot_status(struct kcf_client *c, const struct kcf_template *tmpl);

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * client-dispatch - frames from kcfd, and the callbacks that follow.
+ *
+ * A frame is handled by the row of its type, by the driver. Callbacks run later, by the dispatcher: the library's
+ * thread, or the thread in kcf_client_dispatch. What callbacks submit is sent together when the round ends.
+ */
+#include "client-core.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+/* One frame. */
+struct input {
+	const struct frame_header *h;
+	struct wire_msg *msg;
+	const uint8_t *raw; /* the message as received */
+	const uint8_t *payload;
+};
+
+/* The request a reply is for: under way and of this kind. */
+static struct pending *find(struct kcf_client *c, uint64_t id, enum pending_kind kind)
+{
+	struct pending *p;
+
+	pthread_mutex_lock(&c->lock);
+	p = pending_find(&c->pending, id);
+	if (p && (p->state != PENDING_SENT || p->kind != kind))
+		p = NULL;
+	pthread_mutex_unlock(&c->lock);
+	return p;
+}
+
+static void finish(struct kcf_client *c, struct pending *p, enum kcf_status status)
+{
+	pthread_mutex_lock(&c->lock);
+	op_finish(c, p, status);
+	pthread_mutex_unlock(&c->lock);
+}
+
+static bool on_op_reply(struct kcf_client *c, const struct input *in)
+{
+	struct pending *p = find(c, in->h->id, PENDING_OP);
+
+	if (!p)
+		return false;
+	op_reply(c, p, &in->msg->op_reply, in->payload, in->h->payload_len);
+	finish(c, p, p->status);
+	return true;
+}
+
+static bool on_op_step(struct kcf_client *c, const struct input *in)
+{
+	struct pending *p = find(c, in->h->id, PENDING_OP);
+
+	return p && op_step_reply(c, p, &in->msg->op_reply, in->payload, in->h->payload_len);
+}
+
+/* A thread waits for this very message: it gets a copy, and the descriptor if there is one. */
+static bool on_exchange(struct kcf_client *c, const struct input *in)
+{
+	struct pending *p = find(c, in->h->id, PENDING_EXCHANGE);
+	enum kcf_status st = KCF_SUCCESS;
+
+	if (!p)
+		return false;
+	p->reply_type = in->h->type;
+	p->reply = malloc(in->h->msg_len + 1);
+	if (!p->reply)
+		st = KCF_HOST_MEMORY;
+	else
+		memcpy(p->reply, in->raw, in->h->msg_len);
+	p->reply_len = in->h->msg_len;
+	finish(c, p, st);
+	return true;
+}
+
+static bool on_key_reply(struct kcf_client *c, const struct input *in)
+{
+	struct pending *p = find(c, in->h->id, PENDING_KEY);
+
+	if (!p)
+		return on_exchange(c, in);
+	op_key_reply(c, p, &in->msg->key_reply);
+	finish(c, p, p->status);
+	return true;
+}
+
+static bool on_done(struct kcf_client *c, const struct input *in)
+{
+	struct pending *p = find(c, in->h->id, PENDING_ATTACH);
+
+	if (!p)
+		return on_exchange(c, in);
+	pthread_mutex_lock(&c->lock);
+	client_slot_answered(c, p->id, (enum kcf_status)in->msg->status);
+	pending_free(&c->pending, p);
+	pthread_mutex_unlock(&c->lock);
+	return true;
+}
+
+static bool on_arena_reply(struct kcf_client *c, const struct input *in)
+{
+	const struct wire_arena *r = &in->msg->arena;
+	struct pending *p = find(c, in->h->id, PENDING_OFFER);
+
+	if (!p) {
+		p = find(c, in->h->id, PENDING_EXCHANGE);
+		if (p && r->status == KCF_SUCCESS)
+			p->reply_fd = client_take_fd(c);
+		return on_exchange(c, in);
+	}
+	arena_attach(&c->arena, p->id, r->status == KCF_SUCCESS, r->segment);
+	pthread_mutex_lock(&c->lock);
+	pending_free(&c->pending, p);
+	client_offer_answered(c);
+	pthread_mutex_unlock(&c->lock);
+	return true;
+}
+
+static bool on_room(struct kcf_client *c, const struct input *in)
+{
+	pthread_mutex_lock(&c->lock);
+	client_on_room(c, &in->msg->room);
+	pthread_mutex_unlock(&c->lock);
+	return true;
+}
+
+static bool on_event(struct kcf_client *c, const struct input *in)
+{
+	const struct wire_event *e = &in->msg->event;
+
+	if (e->type < KCF_EVENT_MECH_ADDED || e->type > KCF_EVENT_PROVIDER_RETURNED)
+		return true; /* of a newer kcfd */
+	pthread_mutex_lock(&c->lock);
+	client_push_event(c, (enum kcf_event_type)e->type, e->mechanism, e->provider, 0);
+	pthread_mutex_unlock(&c->lock);
+	return true;
+}
+
+static bool on_fatal(struct kcf_client *c, const struct input *in)
+{
+	c->refusal = (enum kcf_status)in->msg->fatal.status;
+	return false;
+}
+
+static bool on_hello_reply(struct kcf_client *c, const struct input *in)
+{
+	return client_on_hello(c, &in->msg->hello_reply);
+}
+
+#define IN(state) (1u << (state))
+#define LATER (IN(CLIENT_OFFER) | IN(CLIENT_UP))
+
+static const struct {
+	bool (*fn)(struct kcf_client *c, const struct input *in);
+	uint32_t states; /* where it is permitted */
+} handlers[FRAME_TYPE_COUNT] = {
+	[FRAME_HELLO_REPLY] = {on_hello_reply, IN(CLIENT_HELLO)},
+	[FRAME_FATAL] = {on_fatal, IN(CLIENT_HELLO) | LATER},
+	[FRAME_OP_REPLY] = {on_op_reply, LATER},
+	[FRAME_OP_STEP] = {on_op_step, LATER},
+	[FRAME_KEY_REPLY] = {on_key_reply, LATER},
+	[FRAME_STATUS_REPLY] = {on_exchange, LATER},
+	[FRAME_MECH_REPLY] = {on_exchange, LATER},
+	[FRAME_DONE] = {on_done, LATER},
+	[FRAME_ARENA_REPLY] = {on_arena_reply, LATER},
+	[FRAME_ROOM] = {on_room, LATER},
+	[FRAME_EVENT] = {on_event, LATER},
+};
+
+static bool handle(struct kcf_client *c, const struct frame_header *h, const uint8_t *frame)
+{
+	struct wire_msg msg;
+	struct input in = {h, &msg, frame + h->header_len, frame + h->header_len + h->msg_len};
+	bool ok;
+
+	if (!handlers[h->type].fn || !(handlers[h->type].states & IN(c->state)))
+		return false;
+	ok = codec_decode(&c->decode, h->type, in.raw, h->msg_len, &msg) &&
+	     handlers[h->type].fn(c, &in);
+	codec_reset(&c->decode);
+	return ok;
+}
+
+bool client_frames(struct kcf_client *c)
+{
+	struct rx *rx = &c->rx;
+	size_t first = rx->start;
+
+	while (rx->start < rx->end) {
+		struct frame_header h;
+		size_t have = rx->end - rx->start;
+		enum frame_result r = frame_get(rx->buf + rx->start, have, FRAME_PAYLOAD_MAX, &h);
+
+		if (r == FRAME_MORE || (r == FRAME_OK && frame_len(&h) > have))
+			break;
+		if (r != FRAME_OK || !handle(c, &h, rx->buf + rx->start))
+			return false;
+		rx->start += frame_len(&h);
+	}
+	explicit_bzero(rx->buf + first, rx->start - first);
+	return true;
+}
+
+/* ---- callbacks ---- */
+
+void client_push_event(struct kcf_client *c, enum kcf_event_type type, const char *mechanism,
+		       const char *provider, uint32_t units)
+{
+	struct notice *n = c->on_event ? notice_new(&c->pending, NOTICE_EVENT) : NULL;
+
+	if (!n)
+		return;
+	n->event = type;
+	n->units = units;
+	if (mechanism)
+		strncpy(n->mechanism, mechanism, sizeof(n->mechanism) - 1);
+	if (provider)
+		strncpy(n->provider, provider, sizeof(n->provider) - 1);
+	notice_push(&c->pending, n);
+	client_poke(c);
+}
+
+static void call_event(struct kcf_client *c, struct notice *n)
+{
+	struct kcf_event e = {.type = n->event, .units = n->units,
+			      .mechanism = n->mechanism[0] ? n->mechanism : NULL,
+			      .provider = n->provider[0] ? n->provider : NULL};
+
+	if (c->on_event) { /* not while closing */
+		pthread_mutex_unlock(&c->lock);
+		c->on_event(c->event_arg, &e);
+		pthread_mutex_lock(&c->lock);
+	}
+	notice_free(&c->pending, n);
+}
+
+static void call_step(struct kcf_client *c, struct notice *n)
+{
+	struct pending *p = n->pending;
+	struct kcf_completion done = {.status = n->status, .step = n->step, .len = n->len,
+				      .id = p->visible ? p->id : 0, .provider = ""};
+	kcf_callback callback = p->callback;
+	void *arg = p->arg;
+
+	pthread_mutex_unlock(&c->lock);
+	callback(arg, &done);
+	pthread_mutex_lock(&c->lock);
+	notice_free(&c->pending, n);
+}
+
+/* The request is given back before its callback runs: what that submits may use the same memory. */
+static void call_complete(struct kcf_client *c, struct pending *p)
+{
+	struct kcf_completion done = {.status = p->status, .step = KCF_FINAL, .len = p->out_len,
+				      .required = p->required, .id = p->visible ? p->id : 0,
+				      .busy_reason = p->busy_reason, .queue_hops = p->queue_hops};
+	kcf_callback callback = p->callback;
+	uint32_t provider = p->provider;
+	void *arg = p->arg;
+
+	op_release(c, p);
+	pthread_mutex_unlock(&c->lock);
+	done.provider = direct_provider_name(c->direct, provider);
+	callback(arg, &done);
+	pthread_mutex_lock(&c->lock);
+}
+
+void client_run_notices(struct kcf_client *c)
+{
+	struct notice *n;
+
+	while ((n = notice_pop(&c->pending)) != NULL) {
+		if (n->kind == NOTICE_EVENT)
+			call_event(c, n);
+		else if (n->kind == NOTICE_STEP)
+			call_step(c, n);
+		else
+			call_complete(c, n->pending);
+		if (c->tx.fill_len > TX_EARLY)
+			client_flush(c);
+	}
+}
+
+/* ---- rounds ---- */
+
+/* Driver, lock held. */
+static void read_round(struct kcf_client *c)
+{
+	bool ok, more;
+	int fd = c->fd;
+
+	if (fd < 0)
+		return;
+	pthread_mutex_unlock(&c->lock);
+	do {
+		ok = client_read(c, fd, &more) && client_frames(c);
+	} while (ok && more);
+	pthread_mutex_lock(&c->lock);
+	if (!ok)
+		client_disconnect(c, true);
+}
+
+/* Somebody in a synchronous call reads: do not wake up for what is his. */
+static void leave_reading(struct kcf_client *c)
+{
+	if (!c->in_armed)
+		return;
+	client_watch(c, false, c->out_armed);
+	c->rearm_at = client_now() + CLIENT_REARM;
+	client_timer(c, c->rearm_at);
+}
+
+void client_round(struct kcf_client *c, uint32_t events)
+{
+	if (c->dispatching)
+		return;
+	c->dispatching = true;
+	c->dispatcher = pthread_self();
+	if (events & EPOLLOUT)
+		c->tx.blocked = false;
+	if (client_drive(c)) {
+		if (events & ~(uint32_t)EPOLLOUT)
+			read_round(c);
+		client_tick(c, client_now());
+		client_undrive(c);
+	} else if (events & EPOLLIN) {
+		leave_reading(c);
+	}
+	client_run_notices(c);
+	client_flush(c);
+	c->dispatching = false;
+}
+
+/* Take note of what epoll says. Lock held. Returns the events of the socket. */
+static uint32_t take_events(struct kcf_client *c, const struct epoll_event *ev, int n)
+{
+	uint32_t events = 0;
+	uint64_t count;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		if (ev[i].data.fd == c->evfd || ev[i].data.fd == c->timerfd) {
+			if (read(ev[i].data.fd, &count, sizeof(count)) < 0)
+				continue;
+			if (ev[i].data.fd == c->evfd)
+				c->poked = false;
+			else
+				c->timer_at = 0;
+		} else if (ev[i].data.fd == c->fd) {
+			events |= ev[i].events;
+		}
+	}
+	return events;
+}
+
+static void epoll_round(struct kcf_client *c, int timeout)
+{
+	struct epoll_event ev[4];
+	int n = epoll_wait(c->epfd, ev, 4, timeout);
+	uint32_t events;
+
+	pthread_mutex_lock(&c->lock);
+	events = take_events(c, ev, n < 0 ? 0 : n);
+	client_round(c, events);
+	client_timer(c, client_next_timer(c));
+	pthread_mutex_unlock(&c->lock);
+}
+
+void *client_thread(void *arg)
+{
+	struct kcf_client *c = arg;
+	bool stop = false;
+
+	while (!stop) {
+		epoll_round(c, -1);
+		pthread_mutex_lock(&c->lock);
+		stop = c->stop;
+		pthread_mutex_unlock(&c->lock);
+	}
+	return NULL;
+}
+
+enum kcf_status kcf_client_dispatch(struct kcf_client *client)
+{
+	if (!client || !(client->flags & KCF_CLIENT_APP_LOOP))
+		return KCF_ARGUMENTS_BAD;
+	if (client_forked(client))
+		return KCF_NO_DAEMON;
+	epoll_round(client, 0);
+	return KCF_SUCCESS;
+}

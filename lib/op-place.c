@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * op-place - how each part of a request's payload is to travel.
+ *
+ * In arena buffers of the caller's: by ranges. Else inline while it is little. Else through arena memory of the
+ * library's own: copied in before the request is sent, copied out when it completes. The thread that makes the
+ * request, without the client's lock; a new segment costs one exchange with kcfd.
+ */
+#include "op-send.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define SMALL 4096u /* stays inline even beside a large other part */
+#define GROWTH 2112u /* output may be this much longer than input: an RSA modulus of 16384 bits, a tag */
+#define SHORT_OUT 8192u /* no digest, MAC or signature is longer, unless the parameter says so */
+
+static enum kcf_status grow(struct kcf_client *c, size_t len)
+{
+	struct wire_msg msg = {.type = FRAME_ARENA_NEW}, reply;
+	struct codec_arena arena;
+	enum kcf_status st;
+	int fd = -1;
+
+	msg.arena.size = arena_growth(&c->arena, len);
+	if (!msg.arena.size)
+		return KCF_QUOTA_EXCEEDED;
+	codec_init(&arena);
+	st = client_exchange(c, &msg, &arena, &reply, &fd);
+	if (st == KCF_SUCCESS && reply.type != FRAME_ARENA_REPLY)
+		st = KCF_PROTOCOL_ERROR;
+	if (st == KCF_SUCCESS)
+		st = (enum kcf_status)reply.arena.status;
+	if (st == KCF_SUCCESS)
+		st = arena_add(&c->arena, fd, (size_t)reply.arena.size, reply.arena.segment);
+	else if (fd >= 0)
+		close(fd);
+	codec_deinit(&arena);
+	return st;
+}
+
+/* Other requests will give arena memory back. */
+static bool wait_memory(struct kcf_client *c, struct pending *p)
+{
+	bool ret;
+
+	pthread_mutex_lock(&c->lock);
+	ret = c->state == CLIENT_UP && c->pending.n_open && client_wait_room(c, p->deadline);
+	pthread_mutex_unlock(&c->lock);
+	return ret;
+}
+
+enum kcf_status place_alloc(struct kcf_client *c, struct pending *p, size_t len, void **ret)
+{
+	enum kcf_status st;
+
+	do {
+		*ret = arena_alloc(&c->arena, len);
+		if (*ret)
+			return KCF_SUCCESS;
+		st = grow(c, len);
+		*ret = arena_alloc(&c->arena, len);
+		if (*ret)
+			return KCF_SUCCESS;
+	} while (st == KCF_QUOTA_EXCEEDED && p && p->sync && wait_memory(c, p));
+	if (st == KCF_QUOTA_EXCEEDED && p && !p->sync) {
+		p->busy_reason = KCF_BUSY_NO_ROOM;
+		return KCF_BUSY;
+	}
+	return st == KCF_SUCCESS ? KCF_HOST_MEMORY : st;
+}
+
+/* One part. *inline_left: what may still travel inline in this direction. */
+static enum kcf_status place(struct kcf_client *c, struct pending *p, struct payload *pl,
+			     size_t *inline_left, bool prefer_arena)
+{
+	struct wire_range ranges[WIRE_MAX_RANGES];
+	enum kcf_status st = KCF_SUCCESS;
+	uint32_t n;
+	bool fits = pl->at.len <= *inline_left;
+
+	if (pl->at.len == 0)
+		return KCF_SUCCESS;
+	if (pl->at.len > __atomic_load_n(&c->max_request, __ATOMIC_RELAXED))
+		return KCF_BUFFER_TOO_BIG;
+	if (arena_ranges(&c->arena, pl->at.v, pl->at.n, ranges, &n)) {
+		pl->way = WAY_RANGES;
+		return KCF_SUCCESS;
+	}
+	if (!fits || (prefer_arena && pl->at.len > SMALL))
+		st = place_alloc(c, p, pl->at.len, &pl->bounce);
+	if (pl->bounce) {
+		pl->way = WAY_BOUNCE;
+		return KCF_SUCCESS;
+	}
+	if (!fits)
+		return st;
+	*inline_left -= pl->at.len;
+	return KCF_SUCCESS;
+}
+
+/* kcfd's limits; written by the driver at each HELLO. */
+static size_t max_inline(const struct kcf_client *c)
+{
+	return __atomic_load_n(&c->max_inline, __ATOMIC_RELAXED);
+}
+
+static enum kcf_status place_in(struct kcf_client *c, struct pending *p, struct payload *pl,
+				size_t *inline_left, bool prefer_arena)
+{
+	enum kcf_status st = place(c, p, pl, inline_left, prefer_arena);
+
+	if (st == KCF_SUCCESS && pl->way == WAY_BOUNCE)
+		iov_gather(pl->at.v, pl->at.n, pl->bounce);
+	return st;
+}
+
+/* How much of the caller's room the operation can use. */
+static size_t room_needed(const struct op_call *call, size_t in_len, bool single)
+{
+	const struct kcf_param_digest *digest = call->mech ? call->mech->param : NULL;
+
+	switch (call->op) {
+	case KCF_OP_DIGEST:
+		if (digest && call->mech->param_len == sizeof(*digest) && digest->out_len)
+			return digest->out_len;
+		return SHORT_OUT;
+	case KCF_OP_MAC:
+	case KCF_OP_SIGN:
+		return SHORT_OUT;
+	case KCF_OP_ENCRYPT:
+	case KCF_OP_DECRYPT:
+	case KCF_OP_ENCRYPT_MAC:
+	case KCF_OP_MAC_DECRYPT:
+		return single ? in_len + GROWTH : SIZE_MAX;
+	default:
+		return SIZE_MAX;
+	}
+}
+
+enum kcf_status place_call(const struct op_call *call, const struct op_more *more,
+			   struct pending *p)
+{
+	struct kcf_client *c = call->client;
+	size_t in_left = max_inline(c), out_left = in_left, max;
+	enum kcf_status st;
+	bool prefer;
+
+	if (!pieces_init(&p->in.at, call->in, SIZE_MAX))
+		return KCF_HOST_MEMORY;
+	max = room_needed(call, p->in.at.len, more->phase == KCF_SINGLE);
+	if (!pieces_init(&p->out.at, call->out, max) ||
+	    !pieces_init(&p->mac.at, call->mac, SHORT_OUT))
+		return KCF_HOST_MEMORY;
+	/* Credits count both directions. */
+	prefer = p->in.at.len + p->out.at.len > in_left;
+	st = place_in(c, p, &p->in, &in_left, prefer);
+	if (st == KCF_SUCCESS)
+		st = place(c, p, &p->out, &out_left, prefer);
+	if (st == KCF_SUCCESS)
+		st = place(c, p, &p->mac, &out_left, false);
+	return st;
+}
+
+enum kcf_status place_steps(const struct op_call *call, const struct op_more *more,
+			    struct pending *p)
+{
+	struct kcf_client *c = call->client;
+	size_t in_left = max_inline(c), out_left = in_left, i;
+	enum kcf_status st = KCF_SUCCESS;
+
+	p->step_in = calloc(2 * more->n_steps, sizeof(*p->step_in));
+	if (!p->step_in)
+		return KCF_HOST_MEMORY;
+	p->step_out = p->step_in + more->n_steps;
+	p->n_steps = (uint32_t)more->n_steps;
+	p->steps = more->steps;
+	for (i = 0; i < more->n_steps; i++) {
+		const struct kcf_step *s = &more->steps[i];
+		bool has_out = s->kind != KCF_STEP_INIT;
+
+		if (!pieces_init(&p->step_in[i].at, has_out ? &s->in : NULL, SIZE_MAX) ||
+		    !pieces_init(&p->step_out[i].at, has_out ? &s->out : NULL, SIZE_MAX))
+			return KCF_HOST_MEMORY;
+	}
+	for (i = 0; i < more->n_steps && st == KCF_SUCCESS; i++) {
+		st = place_in(c, p, &p->step_in[i], &in_left, false);
+		if (st == KCF_SUCCESS)
+			st = place(c, p, &p->step_out[i], &out_left, false);
+	}
+	return st;
+}
+
