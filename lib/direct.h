@@ -2,10 +2,11 @@
 /*
  * direct - the local decision and the work done in the caller's own thread.
  *
- * direct_call() walks the candidates of the published table as DESIGN's one walk says and either runs the operation
- * here, or refuses it (NEVER_QUEUE), or says that it must go to kcfd. For a template the walk is cached as a plan and
- * redone when the table's generation moves. What ran is counted in the thread's cell of the connection page. Any thread; after a
- * thread's first use of a template no lock, allocation or system call.
+ * direct_call() walks the candidates of the published table as DESIGN's one walk says and either
+ * runs the operation here, or refuses it (NEVER_QUEUE), or says that it must go to kcfd. For a
+ * template the walk is cached as a plan and redone when the table's generation moves. What ran is
+ * counted in the thread's cell of the connection page. Any thread; after a thread's first use of a
+ * template no lock, allocation or system call.
  */
 #pragma once
 
@@ -24,7 +25,7 @@ struct op_call {
 	const struct kcf_data *in;
 	const struct kcf_data *check; /* MAC or signature to compare */
 	struct kcf_data *out;
-	struct kcf_data *mac; /* encrypt-mac: where the MAC goes */
+	struct kcf_data *mac;     /* encrypt-mac: where the MAC goes */
 	struct kcf_call_req *req; /* NULL = synchronous */
 };
 
@@ -37,8 +38,8 @@ struct direct; /* the part of a client that this module owns; one per client */
 
 struct direct *direct_new(struct kcf_client *client);
 void direct_free(struct direct *d);
-/* After HELLO: table and page (fds taken), software modules (fds taken; ignored unless trusted). Replaces
- * what was there; calls under way in other threads are safe. */
+/* After HELLO: table and page (fds taken), software modules (fds taken; ignored unless trusted).
+ * Replaces what was there; calls under way in other threads are safe. */
 enum kcf_status direct_attach(struct direct *d, int table_fd, int page_fd,
 			      const char *const *module_names, const uint32_t *module_providers,
 			      const int *module_fds, unsigned n_modules, bool trusted);
@@ -55,8 +56,8 @@ enum direct_verdict direct_call(struct direct *d, const struct op_call *call,
 /* The page of the live connection, for credits; NULL when there is none. */
 struct page *direct_page(struct direct *d);
 
-/* Mechanisms. Numbers here are the client's (fixed ones as in types.h; others from KCF_M_DYNAMIC up, stable for
- * the client's life, mapped by name). */
+/* Mechanisms. Numbers here are the client's (fixed ones as in types.h; others from KCF_M_DYNAMIC
+ * up, stable for the client's life, mapped by name). */
 enum kcf_status direct_mech_find(struct direct *d, const char *name, kcf_mech_t *ret);
 enum kcf_status direct_mech_info(struct direct *d, kcf_mech_t number, struct kcf_mech_info *ret);
 enum kcf_status direct_mech_list(struct direct *d, struct kcf_mech_info *ret, size_t *n);
@@ -65,11 +66,12 @@ uint32_t direct_to_daemon(struct direct *d, kcf_mech_t number);
 kcf_mech_t direct_from_daemon(struct direct *d, uint32_t number);
 /* Name of a table provider row (row + 1, 0 = ""), valid until direct_free. */
 const char *direct_provider_name(struct direct *d, uint32_t row1);
-/* Parameter kind of a mechanism; KCF_MECHANISM_INVALID for a number this client never saw. Also checks that
- * param and param_len fit the kind (KCF_MECHANISM_PARAM_INVALID). */
+/* Parameter kind of a mechanism; KCF_MECHANISM_INVALID for a number this client never saw. Also
+ * checks that param and param_len fit the kind (KCF_MECHANISM_PARAM_INVALID). */
 enum kcf_status direct_check_param(struct direct *d, const struct kcf_mechanism *mech,
 				   enum kcf_param_kind *ret_kind);
-/* May the operation's work be released to software costs' prediction: expected nanoseconds in software. */
+/* May the operation's work be released to software costs' prediction: expected nanoseconds in
+ * software. */
 uint64_t direct_predict_ns(struct direct *d, kcf_mech_t number, size_t len);
 
 /* ---- templates: key bytes live here, plans and prepared ones per provider ---- */
@@ -87,7 +89,11 @@ struct kcf_template {
 	/* client.c's: attachment to the present connection */
 	uint32_t slot;
 	uint64_t attached_epoch; /* connection epoch of the attachment, 0 = none */
-	struct direct_plan *plan; /* direct's own */
+	/* direct's own */
+	struct direct *direct;
+	struct direct_plan *plan;  /* atomic: the newest */
+	struct direct_plan *plans; /* all there were; a thread may still look at an older one */
+	struct direct_prep *preps; /* what is prepared, per provider */
 };
 
 /* Validates mechanism, key length and class; prepares nothing yet unless it can run here. */

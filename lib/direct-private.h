@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * direct-private - what the files of direct share.
+ *
+ * A plan is the table's word on one mechanism, reduced to what a call needs. It is current while
+ * the epoch (which any change on this side moves, and fork wipes to 0) and the table's generation
+ * are what they were. Plans and prepared ones live as long as their template, so that a thread may
+ * look at them without a reference. d->lock covers the view's copy, modules, names and the making
+ * of plans; it is never held while calling a provider.
+ */
+#pragma once
+
+#include "client-private.h"
+#include "direct-data.h"
+
+#define DIRECT_ASYNC_MAX_NS                                                                        \
+	200000u            /* an asynchronous call computes in the caller's thread below this */
+#define DIRECT_HIDDEN 256u /* fixed mechanism numbers below this have a hidden template each */
+
+/* On a page of its own that a fork wipes. */
+struct direct_mark {
+	uint64_t epoch;      /* plans */
+	uint64_t page_epoch; /* another for each page that takes the place of the old one */
+	uint32_t awake;      /* 0: a child nobody has looked after yet; 1: being done; 2: normal */
+};
+
+/* A provider's module, by table row. */
+struct direct_module {
+	int fd; /* to be opened at first need; -1 */
+	bool failed;
+	const struct instance *inst; /* started, for the life of the process */
+};
+
+struct direct_name {
+	struct direct_name *next;
+	char text[];
+};
+
+struct direct {
+	struct kcf_client *client;
+	struct direct_mark *mark;
+	struct page *page; /* one address for ever; shared with kcfd while attached */
+	bool attached;     /* atomic */
+	pthread_mutex_t lock;
+	struct table_view view;
+	struct direct_module modules[TABLE_PROVIDERS];
+	struct kcf_template
+		*hidden[DIRECT_HIDDEN];   /* atomic; for keyless work, and plans of raw keys */
+	struct kcf_template **hidden_dyn; /* the same, by number - KCF_M_DYNAMIC; locked */
+	char (*dyn_names)[KCF_NAME_MAX];  /* by number - KCF_M_DYNAMIC */
+	uint32_t n_dyn;
+	struct direct_name *names; /* provider names that were given out */
+	struct count_thread *threads;
+	uint32_t round_robin; /* atomic */
+};
+
+/* One offer. */
+struct plan_step {
+	uint16_t provider; /* table row */
+	bool hardware;
+	bool here;                   /* its module can run in this process */
+	const struct instance *inst; /* here, once its module was opened */
+	uint32_t row;
+	uint32_t classes;
+	uint32_t row_flags;
+	uint32_t generation;
+	uint32_t setup_ns, ns_per_kib;
+	uint64_t max_input;
+	uint32_t key_min_bits, key_max_bits, key_step_bits;
+};
+
+struct direct_plan {
+	struct direct_plan *next;
+	/* relaxed: a plan that is still right is given the new values */
+	uint64_t epoch, generation;
+	const uint64_t *generation_at;
+	/* content: compared from here to the end of the used steps */
+	enum kcf_status refusal; /* not SUCCESS: nothing can be served at all */
+	int32_t index;           /* in the table, -1 */
+	bool unlisted;           /* nobody offers it, not even disabled: kcfd may load who does */
+	uint32_t number;         /* kcfd's */
+	uint32_t mode;
+	enum kcf_param_kind kind;
+	enum kcf_preference preference; /* the client handle's */
+	uint32_t n_steps;
+	bool any_hardware;
+	struct plan_step steps[TABLE_OFFERS];
+	/* not content. The first step and what is prepared with it, if every call whose class and
+	 * length it permits ends there; NULL until that is known. */
+	struct prepared *fast_prep; /* atomic */
+};
+
+/* A template with one provider. */
+struct direct_prep {
+	struct direct_prep *next;
+	const struct instance *inst;
+	uint16_t provider;
+	uint32_t row, generation;
+	enum kcf_status status; /* why there is none */
+	struct prepared *prepared;
+};
+
+/* ---- direct-attach.c ---- */
+
+/* The child after fork, if it is one. Called where an epoch did not match. */
+void direct_wake(struct direct *d);
+void direct_lock(struct direct *d);
+void direct_unlock(struct direct *d);
+/* Plans are to be made anew. Locked. */
+void direct_new_epoch(struct direct *d);
+static inline bool direct_attached(const struct direct *d)
+{
+	return __atomic_load_n(&d->attached, __ATOMIC_ACQUIRE);
+}
+
+/* ---- direct-load.c ---- */
+
+/* The started provider of a table row, opened now if need be; NULL if it cannot run here. */
+const struct instance *load_provider(struct direct *d, uint16_t row);
+/* The started instance of a row if it is the provider the table speaks of. Locked. */
+const struct instance *load_opened(struct direct *d, uint16_t row);
+/* The software modules of a folder, by file name; not those for tests. Returns how many. */
+unsigned load_folder(const char *dir, const struct instance **ret, unsigned room);
+/* A started instance of the module in fd (taken), one per process. */
+const struct instance *load_instance(int fd, struct module_error *err);
+
+/* ---- direct-mech.c ---- */
+
+/* Index in the view's copy, -1. Locked. */
+int mech_index(struct direct *d, kcf_mech_t number);
+/* The name of a mechanism this client knows; NULL. Locked. */
+const char *mech_name_of(struct direct *d, kcf_mech_t number);
+/* A number for a name, made if need be; 0: out of memory. Locked. */
+kcf_mech_t mech_number_for(struct direct *d, const char *name);
+
+/* ---- direct-param.c ---- */
+
+/* Is param what the kind says, with bytes where it says bytes are? */
+bool direct_param_ok(enum kcf_param_kind kind, const void *param, uint32_t param_len);
+
+/* ---- direct-plan.c ---- */
+
+static inline bool plan_is_current(const struct direct *d, const struct direct_plan *p)
+{
+	return __atomic_load_n(&p->epoch, __ATOMIC_RELAXED) ==
+		       __atomic_load_n(&d->mark->epoch, __ATOMIC_RELAXED) &&
+	       __atomic_load_n(&p->generation, __ATOMIC_RELAXED) ==
+		       __atomic_load_n(__atomic_load_n(&p->generation_at, __ATOMIC_RELAXED),
+				       __ATOMIC_RELAXED);
+}
+
+/* The current plan of a template, made if need be; NULL: out of memory. */
+struct direct_plan *plan_get(struct direct *d, struct kcf_template *t);
+/* What a call asks of a plan. */
+struct plan_query {
+	uint32_t classes;
+	size_t len;
+	enum kcf_key_format format;
+	const void *key; /* raw bytes, or NULL for none or one that is not here */
+	size_t key_len;
+	enum kcf_preference preference;
+	const char *provider;
+};
+/* The steps that permit it, best first. Returns how many; if none, *ret_status says why. */
+unsigned plan_order(struct direct *d, const struct direct_plan *p, const struct plan_query *q,
+		    const struct plan_step **ret, enum kcf_status *ret_status);
+/* s was prepared: if no call can have another choice, the next ones need not ask. */
+void plan_note_fast(struct direct_plan *p, const struct plan_step *s, struct prepared *prep);
+/* May the device be given work without waiting? A hint. */
+bool plan_is_free(struct direct *d, const struct plan_step *s);
+bool plan_is_denied(struct direct *d, const struct direct_plan *p);
+uint64_t plan_cost_ns(const struct plan_step *s, size_t len);
+
+/* ---- direct-template.c ---- */
+
+/* The hidden template of a mechanism; NULL: out of memory. */
+struct kcf_template *template_hidden(struct direct *d, kcf_mech_t number);
+/* The template prepared with the step's provider, made at first use. Borrowed from t. */
+enum kcf_status template_prepare(struct direct *d, struct kcf_template *t,
+				 const struct plan_step *s, struct prepared **ret);
+/* For raw key bytes: a prepared for one call. Owned. */
+enum kcf_status template_transient(struct direct *d, kcf_mech_t mech, const struct kcf_key *key,
+				   const struct plan_step *s, struct prepared **ret);
+
+/* ---- direct-count.c ---- */
+
+/* Where the calling thread counts work of (mech, provider). */
+struct count_at {
+	struct page_row *row;
+	struct page_cell *cell;
+	uint64_t page_epoch;
+};
+
+/* From the thread's state of a prepared, filled in at its first use. */
+void count_find(struct direct *d, struct tstate *ts, uint32_t mech, uint16_t provider,
+		struct count_at *ret);
+/* ns 0 = not timed. */
+void count_call(struct direct *d, const struct count_at *at, enum kcf_op op, enum kcf_status status,
+		size_t bytes, uint64_t ns);
+static inline bool count_is_sample(const struct count_at *at)
+{
+	return at->row && at->row->ops % PAGE_SAMPLE == PAGE_SAMPLE / 2;
+}
+uint64_t count_now_ns(void);
+/* The page is about to change its content, or to go; returns with the lock that thread exits need.
+ */
+void count_lock(void);
+void count_unlock(void);
+/* No thread counts here any more. count_lock is held. */
+void count_forget(struct direct *d);
+
+/* ---- direct-half.c ---- */
+
+/* What an operation has besides the mechanism. */
+#define HAS_KEY   0x1
+#define HAS_OUT   0x2
+#define HAS_CHECK 0x4
+#define IS_DUAL   0x8
+#define IN_KCFD   0x10 /* never here */
+
+extern const uint8_t op_shape[KCF_OP_COUNT];
+
+/* A mechanism with its key. */
+struct half {
+	const struct kcf_mechanism *mech;
+	const struct kcf_key *key;
+	struct kcf_template *tmpl;
+	struct direct_plan *plan;
+	enum kcf_key_kind kind; /* of the key itself */
+	const struct plan_step *order[TABLE_OFFERS];
+	unsigned n;
+	enum kcf_status none; /* why n is 0 */
+};
+
+/* Is a key of a kind the operation can have? */
+bool half_key_ok(const struct kcf_key *key, uint8_t shape);
+/* Fills h but for order. */
+enum kcf_status half_find(struct direct *d, const struct kcf_mechanism *mech,
+			  const struct kcf_key *key, struct half *h);
+/* Fills order, n, none. none SUCCESS with n 0: only kcfd can tell. */
+void half_order(struct direct *d, struct half *h, const struct kcf_call_req *req, uint32_t classes,
+		size_t len);
+/* Prepared with the step's provider. *ret_owned: to be dropped after the call. */
+enum kcf_status half_prepare(struct direct *d, struct half *h, const struct plan_step *s,
+			     struct prepared **ret, bool *ret_owned);
+static inline bool half_is_here(const struct half *h)
+{
+	return h->kind == KCF_KEY_BYTES || h->kind == KCF_KEY_NONE;
+}
+
+/* A nonce that kcfd makes goes with a key that kcfd has. */
+static inline bool half_param_ok(const struct direct_plan *p, const struct kcf_mechanism *mech,
+				 bool key_here)
+{
+	const struct kcf_param_aead *aead = mech->param;
+
+	if (__builtin_expect(!direct_param_ok(p->kind, mech->param, mech->param_len), 0))
+		return false;
+	return !key_here || p->kind != KCF_PARAM_AEAD || !(aead->flags & KCF_IV_GENERATED);
+}
+
+/* ---- direct-run.c ---- */
+
+/* One job of a single-part call on the calling thread: counted, output wiped if decryption failed.
+ * Sets out->used. */
+enum kcf_status run_single(struct direct *d, const struct direct_plan *p, const struct plan_step *s,
+			   struct prepared *prep, const struct op_call *call,
+			   const struct call_io *io);
+
+/* Which classes permit an operation. */
+extern const uint32_t op_classes[KCF_OP_COUNT];
+
+/* Statuses that send a request to the next candidate. */
+static inline bool status_is_provider_fault(enum kcf_status status)
+{
+	return status == KCF_DEVICE_ERROR || status == KCF_DEVICE_REMOVED ||
+	       status == KCF_DEVICE_MEMORY || status == KCF_BUSY || status == KCF_BUFFER_TOO_BIG ||
+	       status == KCF_KEY_SIZE_RANGE;
+}
