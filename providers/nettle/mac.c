@@ -15,7 +15,8 @@
 struct mac_context {
 	struct object obj;
 	const struct mac_template *tmpl;
-	size_t mac_len; /* asked for */
+	size_t mac_len;
+	bool exact; /* mac_len was asked for: no other is compared */
 	union mac_state state;
 };
 
@@ -78,16 +79,22 @@ static enum kcf_status write_mac(const struct mac_template *tmpl, union mac_stat
 	return KCF_SUCCESS;
 }
 
-/* len: what the parameter asked for. Without a parameter any length from 1 up is compared. */
+static bool is_exact(const struct kcf_job *job)
+{
+	const struct kcf_param_mac *p = job->param;
+
+	return p && p->mac_len != 0;
+}
+
+/* Unless a length was asked for, any from 1 up is compared. */
 static enum kcf_status verify_mac(const struct mac_template *tmpl, union mac_state *state,
-				  size_t len, const struct kcf_job *job)
+				  size_t len, bool exact, const struct kcf_job *job)
 {
 	struct cursor check = cursor_at(job->check, job->n_check);
 	uint8_t mac[HASH_SIZE_MAX], given[HASH_SIZE_MAX];
-	bool asked = len != tmpl->mac_len;
 	int same;
 
-	if (job->check_len == 0 || job->check_len > len || (asked && job->check_len != len))
+	if (job->check_len == 0 || job->check_len > len || (exact && job->check_len != len))
 		return KCF_INVALID_MAC;
 	digest(tmpl, state, job->check_len, mac);
 	cursor_read(&check, given, job->check_len);
@@ -111,7 +118,7 @@ static enum kcf_status single(const struct mac_template *tmpl, struct kcf_job *j
 	if (job->op == KCF_OP_MAC)
 		status = write_mac(tmpl, &state, len, job);
 	else
-		status = verify_mac(tmpl, &state, len, job);
+		status = verify_mac(tmpl, &state, len, is_exact(job), job);
 	explicit_bzero(&state, sizeof(state));
 	return status;
 }
@@ -128,6 +135,7 @@ static enum kcf_status init(const struct mac_template *tmpl, struct kcf_job *job
 		return KCF_HOST_MEMORY;
 	ctx->tmpl = tmpl;
 	ctx->mac_len = len;
+	ctx->exact = is_exact(job);
 	start(tmpl, &ctx->state);
 	job->ctx = ctx;
 	return KCF_SUCCESS;
@@ -136,7 +144,7 @@ static enum kcf_status init(const struct mac_template *tmpl, struct kcf_job *job
 static enum kcf_status final(struct mac_context *ctx, struct kcf_job *job)
 {
 	if (job->op == KCF_OP_MAC_VERIFY)
-		return verify_mac(ctx->tmpl, &ctx->state, ctx->mac_len, job);
+		return verify_mac(ctx->tmpl, &ctx->state, ctx->mac_len, ctx->exact, job);
 	if (!job_has_room(job, ctx->mac_len))
 		return KCF_BUFFER_TOO_SMALL;
 	return write_mac(ctx->tmpl, &ctx->state, ctx->mac_len, job);

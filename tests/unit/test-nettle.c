@@ -200,7 +200,8 @@ END_TEST
 START_TEST(verifies_whole_and_truncated_macs_and_refuses_others)
 {
 	struct fake_template t = template_of("CKM_SHA256_HMAC", KCF_CLASS_MAC, "key", 3);
-	struct kcf_param_mac half = {.mac_len = 16}, more = {.mac_len = 33};
+	struct kcf_param_mac half = {.mac_len = 16}, whole = {.mac_len = 32},
+			     more = {.mac_len = 33};
 	uint8_t mac[33] = {0};
 
 	ck_assert_int_eq(run(&t, KCF_OP_MAC, NULL, "data", 4, mac, 32, NULL), KCF_SUCCESS);
@@ -208,6 +209,8 @@ START_TEST(verifies_whole_and_truncated_macs_and_refuses_others)
 	ck_assert_int_eq(verify(&t, KCF_OP_MAC_VERIFY, NULL, "data", 4, mac, 10), KCF_SUCCESS);
 	ck_assert_int_eq(verify(&t, KCF_OP_MAC_VERIFY, &half, "data", 4, mac, 16), KCF_SUCCESS);
 	ck_assert_int_eq(verify(&t, KCF_OP_MAC_VERIFY, &half, "data", 4, mac, 15), KCF_INVALID_MAC);
+	ck_assert_int_eq(verify(&t, KCF_OP_MAC_VERIFY, &whole, "data", 4, mac, 31),
+			 KCF_INVALID_MAC);
 	ck_assert_int_eq(verify(&t, KCF_OP_MAC_VERIFY, NULL, "data", 4, mac, 33), KCF_INVALID_MAC);
 	ck_assert_int_eq(verify(&t, KCF_OP_MAC_VERIFY, NULL, "data", 4, mac, 0), KCF_INVALID_MAC);
 	ck_assert_int_eq(run(&t, KCF_OP_MAC, &more, "data", 4, mac, 33, NULL),
