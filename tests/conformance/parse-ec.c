@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* parse-ec: ECDSA, ECDH, EdDSA, X25519, X448. */
 #include "der.h"
+#include "digest.h"
 #include "source.h"
 
 #include <stdio.h>
@@ -27,7 +28,8 @@ static void add_random_sign(struct set *set, struct bytes private_key)
 	sign->check.len = 0;
 }
 
-/* "[P-256,SHA-256]"; the result comes last, where there is one. */
+/* "[P-256,SHA-256]", or without a hash: then it is SHA-1 and applied here. The result comes last,
+ * where there is one. */
 void parse_ecdsa(struct set *set, struct rsp *r, const struct source *source)
 {
 	bool generated = strstr(set->file, "SigGen") != NULL;
@@ -40,9 +42,12 @@ void parse_ecdsa(struct set *set, struct rsp *r, const struct source *source)
 	while ((e = rsp_next(r)) != RSP_END) {
 		if (e == RSP_SECTION) {
 			hash = strchr(r->section, ',');
-			curve = hash ? curve_find(r->section) : NULL;
-			if (!curve)
+			curve = curve_find(r->section);
+			name = "CKM_ECDSA";
+			if (!curve || source->hash)
 				continue;
+			if (!hash)
+				die("%s:%u: no hash", set->file, r->line);
 			snprintf(mech, sizeof(mech), "CKM_ECDSA_SHA%s", hash + strlen(",SHA-"));
 			name = (char *)set_copy(set, mech, strlen(mech) + 1).at;
 		}
@@ -59,6 +64,8 @@ void parse_ecdsa(struct set *set, struct rsp *r, const struct source *source)
 						      rsp_hex(r, "Qy", set))),
 			   KCF_KEY_SPKI);
 		v->in = rsp_hex(r, "Msg", set);
+		if (source->hash)
+			v->in = digest(set, source->hash, v->in);
 		v->check = join(set, pad_left(set, rsp_hex(r, "R", set), curve->len),
 				pad_left(set, rsp_hex(r, "S", set), curve->len));
 		if (!generated && rsp_get(r, "Result")[0] != 'P')

@@ -2,6 +2,7 @@
 /* parse-rsa: RSA signatures and encryption, of NIST and of PKCS #1's own files; DSA and DH of NIST.
  */
 #include "der.h"
+#include "digest.h"
 #include "source.h"
 
 #include <ctype.h>
@@ -46,6 +47,7 @@ static void add_sign(struct set *set, bool pss, struct bytes private_key)
 		sign->undo = set_aside(set, verify, KCF_OP_VERIFY);
 }
 
+/* With a mechanism in the source the hash is applied here. */
 void parse_rsa_sigver(struct set *set, struct rsp *r, const struct source *source)
 {
 	bool generated = strstr(set->file, "SigGen") != NULL;
@@ -65,6 +67,11 @@ void parse_rsa_sigver(struct set *set, struct rsp *r, const struct source *sourc
 		v->check = rsp_hex(r, "S", set);
 		if (pss)
 			pss_param(v, salt_len(r));
+		if (source->mech) {
+			v->mech = source->mech;
+			v->param.pss.hash = digest_by_name(rsp_get(r, "SHAAlg"));
+			v->in = digest(set, v->param.pss.hash, v->in);
+		}
 		if (generated)
 			continue;
 		if (rsp_get(r, "Result")[0] != 'P') {
@@ -231,7 +238,7 @@ void parse_rsa_pkcs1(struct set *set, struct rsp *r, const struct source *source
 
 /* ---- DSA, DH --------------------------------------------------------------------------------- */
 
-/* "[mod = L=1024, N=160, SHA-1]" */
+/* "[mod = L=1024, N=160, SHA-1]", or without a hash: then it is SHA-1 and applied here. */
 void parse_dsa(struct set *set, struct rsp *r, const struct source *source)
 {
 	struct bytes q, signature, half;
@@ -246,6 +253,7 @@ void parse_dsa(struct set *set, struct rsp *r, const struct source *source)
 			       : !strcmp(hash, "SHA-1")   ? "CKM_DSA_SHA1"
 			       : !strcmp(hash, "SHA-256") ? "CKM_DSA_SHA256"
 							  : NULL;
+			mech = source->hash ? source->mech : mech;
 		}
 		if (!rsp_is(r, e, "Result"))
 			continue;
@@ -266,6 +274,8 @@ void parse_dsa(struct set *set, struct rsp *r, const struct source *source)
 					  rsp_hex(r, "Y", set)),
 			   KCF_KEY_SPKI);
 		v->in = rsp_hex(r, "Msg", set);
+		if (source->hash)
+			v->in = digest(set, source->hash, v->in);
 		v->check = signature;
 		v->verdict = rsp_get(r, "Result")[0] == 'P' ? MUST_PASS : MUST_FAIL;
 	}

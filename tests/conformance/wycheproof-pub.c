@@ -6,9 +6,9 @@
  * digest is used, where there is one.
  */
 #include "der.h"
+#include "digest.h"
 #include "wycheproof.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -70,45 +70,12 @@ static bool find_hash_mech(struct group *g, const char *stem, const char *bare)
 	return g->mech != NULL;
 }
 
-static struct bytes digest(struct group *g, struct bytes msg)
-{
-	static const struct {
-		kcf_mech_t number;
-		const char *name;
-	} names[] = {
-		{KCF_M_SHA_1, "SHA1"},
-		{KCF_M_SHA224, "SHA224"},
-		{KCF_M_SHA256, "SHA256"},
-		{KCF_M_SHA384, "SHA384"},
-		{KCF_M_SHA512, "SHA512"},
-		{KCF_M_SHA512_224, "SHA512-224"},
-		{KCF_M_SHA512_256, "SHA512-256"},
-		{KCF_M_SHA3_224, "SHA3-224"},
-		{KCF_M_SHA3_256, "SHA3-256"},
-		{KCF_M_SHA3_384, "SHA3-384"},
-		{KCF_M_SHA3_512, "SHA3-512"},
-	};
-	struct bytes b = {set_alloc(g->set, EVP_MAX_MD_SIZE), 0};
-	const EVP_MD *md = NULL;
-	unsigned len = 0;
-	size_t i;
-
-	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		if (names[i].number == g->hash)
-			md = EVP_get_digestbyname(names[i].name);
-	}
-	if (!md || !EVP_Digest(msg.at, msg.len, b.at, &len, md, NULL))
-		die("no digest number %u", g->hash);
-	b.len = len;
-	return b;
-}
-
 static struct vector *verify_test(struct group *g, json_t *test, enum verdict verdict)
 {
 	struct vector *v = group_add(g, test, KCF_OP_VERIFY, verdict);
 	struct bytes msg = json_hex(g->set, test, "msg");
 
-	v->in = g->hash_first ? digest(g, msg) : msg;
+	v->in = g->hash_first ? digest(g->set, g->hash, msg) : msg;
 	v->check = json_hex(g->set, test, "sig");
 	return v;
 }
