@@ -13,14 +13,19 @@
 
 #define READ_CHUNK 65536
 
+void harness_raw_attach(struct harness_raw *r, int fd)
+{
+	memset(r, 0, sizeof(*r));
+	codec_init(&r->arena);
+	r->fd = fd;
+}
+
 void harness_raw_open(struct harness_raw *r, const struct harness_kcfd *h)
 {
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 
-	memset(r, 0, sizeof(*r));
-	codec_init(&r->arena);
+	harness_raw_attach(r, socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
 	snprintf(a.sun_path, sizeof(a.sun_path), "%s", h->socket);
-	r->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	ck_assert_int_ge(r->fd, 0);
 	ck_assert_msg(connect(r->fd, (struct sockaddr *)&a, sizeof(a)) == 0, "connect: %s",
 		      strerror(errno));
@@ -40,11 +45,15 @@ void harness_raw_close(struct harness_raw *r)
 	r->fd = -1;
 }
 
-static void must_poll(int fd, short events)
-{
-	struct pollfd p = {.fd = fd, .events = events};
+#define PUMP_TURNS 100000
 
-	ck_assert_msg(poll(&p, 1, HARNESS_PATIENCE_MS) == 1, "kcfd is silent");
+static void must_poll(struct harness_raw *r, short events)
+{
+	struct pollfd p = {.fd = r->fd, .events = events};
+
+	for (int i = 0; r->pump && i < PUMP_TURNS && poll(&p, 1, 0) == 0; i++)
+		r->pump(r->pump_arg);
+	ck_assert_msg(poll(&p, 1, r->pump ? 0 : HARNESS_PATIENCE_MS) == 1, "kcfd is silent");
 }
 
 bool harness_raw_write(struct harness_raw *r, const void *bytes, size_t len, const int *fds,
@@ -66,7 +75,7 @@ bool harness_raw_write(struct harness_raw *r, const void *bytes, size_t len, con
 			c->cmsg_len = CMSG_LEN(sizeof(int) * n_fds);
 			memcpy(CMSG_DATA(c), fds, sizeof(int) * n_fds);
 		}
-		must_poll(r->fd, POLLOUT);
+		must_poll(r, POLLOUT);
 		ssize_t n = sendmsg(r->fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (n < 0 && errno != EAGAIN)
 			return false;
@@ -133,7 +142,7 @@ static bool fill(struct harness_raw *r)
 		ck_assert_ptr_nonnull(r->buf);
 	}
 	iov = (struct iovec){r->buf + r->len, r->room - r->len};
-	must_poll(r->fd, POLLIN);
+	must_poll(r, POLLIN);
 	n = recvmsg(r->fd, &m, MSG_CMSG_CLOEXEC);
 	if (n <= 0)
 		return false;

@@ -55,6 +55,8 @@ struct harness_raw {
 	int fds[WIRE_MAX_FDS]; /* received, not yet claimed */
 	unsigned n_fds;
 	struct codec_arena arena;
+	void (*pump)(void *arg); /* instead of sleeping: lets the other side run in this process */
+	void *pump_arg;
 };
 
 struct harness_frame {
@@ -64,6 +66,8 @@ struct harness_frame {
 };
 
 void harness_raw_open(struct harness_raw *r, const struct harness_kcfd *h);
+/* Speak over an existing socket (taken). */
+void harness_raw_attach(struct harness_raw *r, int fd);
 void harness_raw_close(struct harness_raw *r);
 /* Any bytes, with up to WIRE_MAX_FDS descriptors. false: the other side has closed. */
 bool harness_raw_write(struct harness_raw *r, const void *bytes, size_t len, const int *fds,

@@ -264,8 +264,8 @@ static uint32_t growth(const struct credit_account *a, uint32_t need)
 	return more < room ? more : room;
 }
 
-/* Units for the account, as far as its own word does not have them. */
-static bool serve_units(struct credit_account *a)
+/* Units for the account: those in its own word, else more from the float unless others come first there. */
+static bool serve_units(struct credit_account *a, bool may_lease)
 {
 	struct credit *cr = a->credit;
 	uint64_t word = __atomic_load_n(&a->page->credit, __ATOMIC_RELAXED);
@@ -275,6 +275,8 @@ static bool serve_units(struct credit_account *a)
 		own = (uint32_t)word;
 	got = a->want_units;
 	if (own < a->want_units) {
+		if (!may_lease)
+			return false;
 		need = a->want_units - own;
 		if (need > spare(cr))
 			reclaim(cr, need - spare(cr), a);
@@ -305,9 +307,9 @@ bool credit_serve(struct credit *cr)
 			a->want_row1 = 0;
 			cr->room(a, 0, row1);
 		}
-		/* Nobody overtakes the first who waits for units. */
-		if (a->want_units && !units_blocked)
-			units_blocked = !serve_units(a);
+		/* Nobody overtakes the first who waits for more units. */
+		if (a->want_units && !serve_units(a, !units_blocked))
+			units_blocked = true;
 		if (!a->want_units && !a->want_row1)
 			want_end(a);
 	}

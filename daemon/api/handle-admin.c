@@ -11,6 +11,8 @@ static void send_answer(struct conn *c, uint64_t id, enum kcf_status status, con
 	struct wire_msg msg = {.type = FRAME_ADMIN_REPLY};
 	struct iovec payload = {NULL, 0};
 
+	if (j && !j->len && !j->failed)
+		j = NULL; /* nothing to say */
 	if (status == KCF_SUCCESS && j && !json_ok(j)) {
 		status = KCF_HOST_MEMORY;
 		error = "out of memory for the answer";

@@ -150,14 +150,14 @@ void handle_op(struct conn *c, const struct dispatch_frame *f)
 	struct request *r = NULL;
 	enum kcf_status status;
 
-	if (m.units != codec_op_units(&m) || !credit_spend(&c->credit, m.units)) {
-		conn_fatal(c, KCF_PROTOCOL_ERROR, "request %llu: %u units are wrong or were not leased",
-			   (unsigned long long)f->h->id, m.units);
-		return;
-	}
 	if (payload_len(&m) != f->h->payload_len) {
 		conn_fatal(c, KCF_PROTOCOL_ERROR, "request %llu: the payload has another length",
 			   (unsigned long long)f->h->id);
+		return;
+	}
+	if (m.units != codec_op_units(&m) || !credit_spend(&c->credit, m.units)) {
+		conn_fatal(c, KCF_PROTOCOL_ERROR, "request %llu: %u units are wrong or were not leased",
+			   (unsigned long long)f->h->id, m.units);
 		return;
 	}
 	if (m.n_steps)
