@@ -40,10 +40,14 @@ bool config_key_begin(struct config_parser *p, const char *name)
 
 bool config_key_end(struct config_parser *p)
 {
-	if (p->key->file[0])
+	const struct config_key *k = p->key;
+
+	if (k->file[0] && (k->n_uids || k->n_gids))
 		return true;
-	p->line = p->key->line;
-	return config_fail(p, "key \"%s\" has no file = PATH", p->key->name);
+	p->line = k->line;
+	if (!k->file[0])
+		return config_fail(p, "key \"%s\" has no file = PATH", k->name);
+	return config_fail(p, "nobody may use key \"%s\"; give it uids = or gids =", k->name);
 }
 
 static bool set_file(struct config_parser *p, const char *value)

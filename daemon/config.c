@@ -243,8 +243,10 @@ static bool see_section(struct config_parser *p, const char *line)
 	char section[sizeof(p->section)];
 	const char *end = strchr(line, ']');
 
-	if (line[0] != '[' || !end || (size_t)(end - line) > sizeof(section))
+	if (line[0] != '[')
 		return true;
+	if (!end || (size_t)(end - line) > sizeof(section))
+		return config_fail(p, "not understood; a section is [limits], [socket] or [key NAME]");
 	memcpy(section, line + 1, (size_t)(end - line) - 1);
 	section[end - line - 1] = 0;
 	if (p->key && !config_key_end(p))
