@@ -16,6 +16,7 @@ struct openssl_mac {
 	struct openssl_prov *prov;
 	const struct openssl_spec *spec;
 	struct openssl_hmac *hmac;
+	struct openssl_kmac *kmac;
 	struct openssl_mac_fns f;
 	struct openssl_cipher_fns gcm;
 	void *ctx;	/* of f, or of gcm */
@@ -30,6 +31,7 @@ void openssl_mac_free(struct openssl_mac *m)
 	if (!m)
 		return;
 	openssl_hmac_free(m->hmac);
+	openssl_kmac_free(m->kmac);
 	if (m->ctx && m->spec->kind == OPENSSL_GMAC)
 		m->gcm.freectx(m->ctx);
 	else if (m->ctx)
@@ -66,6 +68,11 @@ static bool mac_open(struct openssl_mac *m, const uint8_t *key, size_t key_len)
 	if (m->spec->kind == OPENSSL_HMAC) {
 		m->hmac = openssl_hmac_new(m->prov, m->spec->hash, key, key_len);
 		return m->hmac != NULL;
+	}
+	if (m->spec->kind == OPENSSL_KMAC) {
+		m->kmac = openssl_kmac_new(m->prov, m->prov->impl[row][0], m->spec->block, key,
+					   key_len);
+		return m->kmac != NULL;
 	}
 	if (m->spec->kind == OPENSSL_GMAC) {
 		if (!openssl_cipher_fns_init(m->prov->impl[row][alg], &m->gcm))
@@ -121,17 +128,12 @@ static enum kcf_status gmac_start(struct openssl_mac *m, const struct kcf_param_
 
 static enum kcf_status kmac_start(struct openssl_mac *m, const struct kcf_param_mac *param)
 {
+	const uint8_t *custom = param ? param->custom : NULL;
 	size_t custom_len = param ? param->custom_len : 0;
-	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_size_t(OSSL_MAC_PARAM_SIZE, &m->len),
-		OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_CUSTOM,
-						  custom_len ? (void *)param->custom : &m->len, custom_len),
-		OSSL_PARAM_construct_end(),
-	};
 
-	if (m->len < 4 || m->len > OPENSSL_MAC_MAX || custom_len > 127)
+	if (m->len < 4 || m->len > OPENSSL_MAC_MAX || (custom_len && !custom))
 		return KCF_MECHANISM_PARAM_INVALID;
-	return m->f.init(m->ctx, m->key, m->key_len, params) ? KCF_SUCCESS : KCF_FAILED;
+	return openssl_kmac_start(m->kmac, custom, custom_len, m->len) ? KCF_SUCCESS : KCF_FAILED;
 }
 
 static enum kcf_status siphash_start(struct openssl_mac *m)
@@ -188,6 +190,8 @@ bool openssl_mac_add(struct openssl_mac *m, const void *p, size_t len)
 		return openssl_hmac_add(m->hmac, p, len);
 	if (m->spec->kind == OPENSSL_GMAC)
 		return m->gcm.cipher(m->ctx, NULL, &done, len, p, len);
+	if (m->kmac)
+		return openssl_kmac_add(m->kmac, p, len);
 	return m->f.update(m->ctx, p, len);
 }
 
@@ -198,6 +202,8 @@ static bool mac_end_full(struct openssl_mac *m, uint8_t *out)
 
 	if (likely(m->hmac != NULL))
 		return openssl_hmac_end(m->hmac, out);
+	if (m->kmac)
+		return openssl_kmac_end(m->kmac, out);
 	if (m->spec->kind == OPENSSL_GMAC) {
 		OSSL_PARAM params[] = {
 			OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, out, 16),

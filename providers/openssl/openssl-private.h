@@ -284,6 +284,15 @@ bool openssl_hmac_start(struct openssl_hmac *h);
 bool openssl_hmac_add(struct openssl_hmac *h, const void *p, size_t len);
 bool openssl_hmac_end(struct openssl_hmac *h, uint8_t *out);
 
+struct openssl_kmac;
+struct openssl_kmac *openssl_kmac_new(struct openssl_prov *prov, const OSSL_DISPATCH *impl,
+				      unsigned rate, const uint8_t *key, size_t key_len);
+void openssl_kmac_free(struct openssl_kmac *k);
+/* len: of the MAC. */
+bool openssl_kmac_start(struct openssl_kmac *k, const uint8_t *custom, size_t custom_len, size_t len);
+bool openssl_kmac_add(struct openssl_kmac *k, const void *p, size_t len);
+bool openssl_kmac_end(struct openssl_kmac *k, uint8_t *out);
+
 struct openssl_mac;
 /* mech: any MAC row; key of a length the row allows (HMAC: any). */
 enum kcf_status openssl_mac_new(struct openssl_prov *prov, const struct openssl_spec *spec,

@@ -142,7 +142,7 @@ static void resolve_rows(struct openssl_prov *prov)
 		const struct openssl_spec *spec = openssl_spec(&openssl_rows[row]);
 		const OSSL_ALGORITHM *algs = ciphers;
 
-		if (spec->cls == &openssl_digest_class)
+		if (spec->cls == &openssl_digest_class || spec->kind == OPENSSL_KMAC)
 			algs = digests;
 		else if (spec->cls == &openssl_mac_class && spec->kind != OPENSSL_GMAC)
 			algs = macs;
