@@ -128,8 +128,10 @@ int adm_cancel(int argc, char **argv)
 {
 	static const struct adm_usage usage = {
 		.synopsis = "cancel REQUEST [CONNECTION]",
-		.text = "Cancel a request that kcfadm requests shows; where two clients use the same number,\n"
-			"the connection says which. One that waits ends at once; one that runs ends once,\n"
+		.text = "Cancel a request that kcfadm requests shows; where two clients use the "
+			"same number,\n"
+			"the connection says which. One that waits ends at once; one that runs "
+			"ends once,\n"
 			"with its result or as cancelled.\n",
 		.min_words = 1,
 		.max_words = 2,

@@ -74,14 +74,9 @@ static bool is_single(kcf_mech_t number)
 
 static int load_key(struct crypt *c)
 {
-	bool asymmetric = is_asymmetric(c->s.mech.info.number);
-	int code = session_key(&c->s, !asymmetric  ? KEY_SECRET
-				      : c->decrypt ? KEY_PRIVATE
-						   : KEY_PUBLIC);
-
-	if (code == TOOL_OK && asymmetric && !c->decrypt)
-		code = key_file_publish(&c->s.key, c->s.client);
-	return code;
+	if (!is_asymmetric(c->s.mech.info.number))
+		return session_key(&c->s, KEY_SECRET);
+	return session_key(&c->s, c->decrypt ? KEY_PRIVATE : KEY_PUBLIC);
 }
 
 static int prepare(struct crypt *c)

@@ -182,8 +182,6 @@ static int prepare(struct signing *g)
 
 	if (code == TOOL_OK)
 		code = session_key(&g->s, g->verify ? KEY_PUBLIC : KEY_PRIVATE);
-	if (code == TOOL_OK && g->verify)
-		code = key_file_publish(&g->s.key, g->s.client);
 	if (code == TOOL_OK)
 		code = fill_param(g);
 	if (code != TOOL_OK || !g->verify)

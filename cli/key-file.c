@@ -164,22 +164,6 @@ int key_file_load(struct key_file *k, const struct args *a, enum key_need need)
 	return TOOL_OK;
 }
 
-int key_file_publish(struct key_file *k, struct kcf_client *client)
-{
-	struct kcf_data out = kcf_flat(k->bytes + KEY_FILE_MAX, KEY_FILE_MAX);
-	enum kcf_status status;
-
-	if (k->key.kind != KCF_KEY_BYTES || k->key.format != KCF_KEY_PKCS8)
-		return TOOL_OK;
-	status = kcf_key_export_public(client, &k->key, &out, NULL);
-	if (status != KCF_SUCCESS)
-		return tool_fail(status, "public half of the private key");
-	k->key.bytes = out.base;
-	k->key.len = out.used;
-	k->key.format = KCF_KEY_SPKI;
-	return TOOL_OK;
-}
-
 /* ---- PEM, RFC 7468 ---- */
 
 static int base64_value(unsigned char c)

@@ -20,14 +20,12 @@ struct key_file {
 enum key_need {
 	KEY_SECRET,  /* symmetric: raw bytes, whatever they look like */
 	KEY_PRIVATE, /* PKCS#8, or a raw X or Ed key */
-	KEY_PUBLIC,  /* SubjectPublicKeyInfo, or PKCS#8 whose public half is meant */
+	KEY_PUBLIC,  /* SubjectPublicKeyInfo, or PKCS#8, of which the public half is used */
 };
 
 /* What the options name. Prints what is wrong; returns an exit code. */
 int key_file_load(struct key_file *k, const struct args *a, enum key_need need);
 void key_file_deinit(struct key_file *k);
-/* In k: PKCS#8 -> its public half. */
-int key_file_publish(struct key_file *k, struct kcf_client *client);
 
 /* Base64 body of a PEM text to DER, in place. Returns the length or -1; *ret_format is set from the
  * label. */

@@ -23,7 +23,11 @@ static int connect_client(struct session *s)
 	if (a->no_daemon)
 		options.flags |= KCF_CLIENT_NO_DAEMON;
 	status = kcf_client_open(&options, &s->client);
-	return status == KCF_SUCCESS ? TOOL_OK : tool_fail(status, "connecting to kcfd");
+	if (status != KCF_NOT_FOUND)
+		return status == KCF_SUCCESS ? TOOL_OK : tool_fail(status, "connecting to kcfd");
+	tool_error("kcfd is not running, and there are no provider modules to work without it");
+	tool_hint("start kcfd, or name the modules' directory with --modules");
+	return TOOL_NO_DAEMON;
 }
 
 bool session_open(struct session *s, const char *command, int argc, char **argv,
