@@ -81,7 +81,8 @@ static enum kcf_status place(struct kcf_client *c, struct pending *p, struct pay
 
 	if (pl->at.len == 0)
 		return KCF_SUCCESS;
-	if (pl->at.len > __atomic_load_n(&c->max_request, __ATOMIC_RELAXED))
+	/* A tag or padding may be added to the longest input. */
+	if (pl->at.len > __atomic_load_n(&c->max_request, __ATOMIC_RELAXED) + WIRE_MAX_INLINE)
 		return KCF_BUFFER_TOO_BIG;
 	if (arena_ranges(&c->arena, pl->at.v, pl->at.n, ranges, &n)) {
 		pl->way = WAY_RANGES;
@@ -108,8 +109,11 @@ static size_t max_inline(const struct kcf_client *c)
 static enum kcf_status place_in(struct kcf_client *c, struct pending *p, struct payload *pl,
 				size_t *inline_left, bool prefer_arena)
 {
-	enum kcf_status st = place(c, p, pl, inline_left, prefer_arena);
+	enum kcf_status st;
 
+	if (pl->at.len > __atomic_load_n(&c->max_request, __ATOMIC_RELAXED))
+		return KCF_BUFFER_TOO_BIG;
+	st = place(c, p, pl, inline_left, prefer_arena);
 	if (st == KCF_SUCCESS && pl->way == WAY_BOUNCE)
 		iov_gather(pl->at.v, pl->at.n, pl->bounce);
 	return st;
