@@ -9,6 +9,7 @@
  * Thread: one per state; a state keeps one prepared EVP_PKEY_CTX.
  */
 #include <stdlib.h>
+#include <openssl/x509.h>
 #include "openssl-private.h"
 
 struct agree_state {
@@ -18,6 +19,12 @@ struct agree_state {
 static bool is_montgomery(const EVP_PKEY *key)
 {
 	return EVP_PKEY_is_a(key, "X25519") || EVP_PKEY_is_a(key, "X448");
+}
+
+/* Bytes of a public value on the curve. */
+static size_t encoded_len(const struct openssl_tmpl *t)
+{
+	return is_montgomery(t->priv) ? t->width : 2 * t->width + 1;
 }
 
 /* A public key with the template's parameters from its encoded value. */
@@ -35,15 +42,22 @@ static EVP_PKEY *peer_encoded(const struct openssl_tmpl *t, const uint8_t *value
 static EVP_PKEY *peer_key(const struct openssl_tmpl *t, const uint8_t *value, size_t len)
 {
 	struct openssl_prov *prov = t->prov;
+	size_t head = t->key_len;
 	uint8_t padded[OPENSSL_DH_MAX];
 
+	/* libcrypto's decoder takes longer than the agreement; a key of the same curve differs from
+	 * ours at the end only */
+	if (head > 0 && len == head + encoded_len(t) && memcmp(value, t->key, head) == 0) {
+		value += head;
+		len -= head;
+	}
 	if (is_montgomery(t->priv)) {
 		const char *type = EVP_PKEY_is_a(t->priv, "X25519") ? "X25519" : "X448";
 
 		if (len == t->width)
 			return EVP_PKEY_new_raw_public_key_ex(prov->lib, type, OPENSSL_PROPS, value, len);
 	} else if (EVP_PKEY_is_a(t->priv, "EC")) {
-		if (len == 2 * t->width + 1 && value[0] == 0x04)
+		if (len == encoded_len(t) && value[0] == 0x04)
 			return peer_encoded(t, value, len);
 	} else if (len <= t->width) {
 		memset(padded, 0, t->width - len);
@@ -138,9 +152,30 @@ static enum kcf_status agree_single(struct openssl_tmpl *t, void *state, struct 
 	return status;
 }
 
+/* The template's key bytes: what SubjectPublicKeyInfo of this curve starts with. */
+static void keep_spki_head(struct openssl_tmpl *t)
+{
+	uint8_t *der = NULL;
+	int len = i2d_PUBKEY(t->priv, &der);
+
+	if (len > 0 && (size_t)len > encoded_len(t)) {
+		t->key_len = len - encoded_len(t);
+		t->key = malloc(t->key_len);
+		if (t->key)
+			memcpy(t->key, der, t->key_len);
+		else
+			t->key_len = 0;
+	}
+	OPENSSL_free(der);
+}
+
 static enum kcf_status agree_tmpl_init(struct openssl_tmpl *t, const struct kcf_key_data *key)
 {
-	return openssl_key_load(t, key);
+	enum kcf_status status = openssl_key_load(t, key);
+
+	if (status == KCF_SUCCESS && t->priv && t->spec->kind == OPENSSL_ECDH)
+		keep_spki_head(t);
+	return status;
 }
 
 static void agree_state_free(void *arg)

@@ -77,7 +77,7 @@ KCF_MECH_LIST(KCF__X)
 	    SPEC(ident, aead, .kind = OPENSSL_##kind_, BY_KEY(fam, mode)))
 
 #define RSA(ident, kind_, flags_, hash_, cost1)                                                    \
-	ROW(ident, PKCS8 | SPKI | (flags_), 1024, 16384, 0, 700000, cost1,                         \
+	ROW(ident, PKCS8 | SPKI | (flags_), 1024, 16384, 0, 300000, cost1,                         \
 	    SPEC(ident, sign, .kind = OPENSSL_##kind_, .hash = (hash_)))
 #define ECDSA(ident, flags_, hash_, cost1)                                                         \
 	ROW(ident, PKCS8 | SPKI | (flags_), 224, 521, 0, 60000, cost1,                             \
@@ -184,7 +184,7 @@ const struct kcf_mech_row openssl_rows[] = {
 	RSA(SHA256_RSA_PKCS_PSS, RSA_PSS, MULTI, KCF_M_SHA256, 650),
 	RSA(SHA384_RSA_PKCS_PSS, RSA_PSS, MULTI, KCF_M_SHA384, 1900),
 	RSA(SHA512_RSA_PKCS_PSS, RSA_PSS, MULTI, KCF_M_SHA512, 1900),
-	ROW(RSA_PKCS_OAEP, PKCS8 | SPKI, 1024, 16384, 0, 700000, 0,
+	ROW(RSA_PKCS_OAEP, PKCS8 | SPKI, 1024, 16384, 0, 300000, 0,
 	    SPEC(RSA_PKCS_OAEP, rsa_crypt, .kind = OPENSSL_RSA_OAEP)),
 	ECDSA(ECDSA, 0, 0, 0),
 	ECDSA(ECDSA_SHA1, MULTI, KCF_M_SHA_1, 600),
@@ -192,14 +192,14 @@ const struct kcf_mech_row openssl_rows[] = {
 	ECDSA(ECDSA_SHA256, MULTI, KCF_M_SHA256, 650),
 	ECDSA(ECDSA_SHA384, MULTI, KCF_M_SHA384, 1900),
 	ECDSA(ECDSA_SHA512, MULTI, KCF_M_SHA512, 1900),
-	ROW(EDDSA, RAW | PKCS8 | SPKI, 256, 456, 0, 50000, 3800,
+	ROW(EDDSA, RAW | PKCS8 | SPKI, 256, 456, 0, 40000, 3800,
 	    SPEC(EDDSA, sign, .kind = OPENSSL_EDDSA)),
 	DSA(DSA, 0, 0, 0),
 	DSA(DSA_SHA1, MULTI, KCF_M_SHA_1, 600),
 	DSA(DSA_SHA256, MULTI, KCF_M_SHA256, 650),
 
 	/* key agreement and derivation */
-	ROW(ECDH1_DERIVE, RAW | PKCS8, 224, 521, 0, 80000, 0,
+	ROW(ECDH1_DERIVE, RAW | PKCS8, 224, 521, 0, 60000, 0,
 	    SPEC(ECDH1_DERIVE, agree, .kind = OPENSSL_ECDH)),
 	ROW(DH_PKCS_DERIVE, PKCS8, 2048, 8192, 0, 2000000, 0,
 	    SPEC(DH_PKCS_DERIVE, agree, .kind = OPENSSL_DH)),
