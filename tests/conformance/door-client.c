@@ -417,39 +417,47 @@ static void list_mechs(struct shared *s)
 		die("mechanisms cannot be listed: %s", kcf_strstatus(status));
 }
 
-void door_client_open(const char *socket, struct door *ret[CLIENT_DOORS])
+static struct client_door *door_new(struct shared *s, enum way_in way)
 {
 	static const char *const names[CLIENT_DOORS] = {"caller", "inline", "arena", "async"};
-	struct kcf_client_options options = {
-		.size = sizeof(options), .socket = socket, .flags = KCF_CLIENT_APP_LOOP};
+	struct client_door *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		die("out of memory");
+	d->door.name = names[way];
+	d->way = way;
+	d->shared = s;
+	d->door.n_slots = way == CALLER ? 1 : IN_FLIGHT;
+	d->door.offers = offers;
+	d->door.start = start;
+	d->door.wait = way == CALLER ? NULL : wait;
+	if (way == ARENA) {
+		d->door.buf_alloc = arena_alloc;
+		d->door.buf_free = arena_free;
+	}
+	return d;
+}
+
+void door_client_open(const char *socket, const char *module_dir, struct door *ret[CLIENT_DOORS])
+{
+	struct kcf_client_options options = {.size = sizeof(options),
+					     .socket = socket,
+					     .module_dir = module_dir,
+					     .flags = KCF_CLIENT_APP_LOOP};
 	struct shared *s = calloc(1, sizeof(*s));
 	enum kcf_status status;
 	unsigned i;
 
 	if (!s)
 		die("out of memory");
+	if (!socket)
+		options.flags |= KCF_CLIENT_STANDALONE | KCF_CLIENT_NO_DAEMON;
 	status = kcf_client_open(&options, &s->client);
 	if (status != KCF_SUCCESS)
-		die("%s: %s", socket, kcf_strstatus(status));
+		die("%s: %s", socket ? socket : module_dir, kcf_strstatus(status));
 	list_mechs(s);
-	for (i = 0; i < CLIENT_DOORS; i++) {
-		struct client_door *d = calloc(1, sizeof(*d));
-
-		if (!d)
-			die("out of memory");
-		d->door.name = names[i];
-		d->way = (enum way_in)i;
-		d->shared = s;
-		d->door.n_slots = d->way == CALLER ? 1 : IN_FLIGHT;
-		d->door.offers = offers;
-		d->door.start = start;
-		d->door.wait = d->way == CALLER ? NULL : wait;
-		if (d->way == ARENA) {
-			d->door.buf_alloc = arena_alloc;
-			d->door.buf_free = arena_free;
-		}
-		ret[i] = &d->door;
-	}
+	for (i = 0; i < CLIENT_DOORS; i++)
+		ret[i] = socket || i == CALLER ? &door_new(s, (enum way_in)i)->door : NULL;
 }
 
 void door_client_close(struct door *doors[CLIENT_DOORS])
@@ -460,6 +468,8 @@ void door_client_close(struct door *doors[CLIENT_DOORS])
 	for (i = 0; i < CLIENT_DOORS; i++) {
 		struct client_door *d = (struct client_door *)doors[i];
 
+		if (!d)
+			continue;
 		kcf_template_destroy(d->tmpl);
 		free(d->key.at);
 		free(d);

@@ -17,8 +17,9 @@
 
 #define CLIENT_DOORS 4
 
-/* socket: of a running kcfd. Ends the program if it cannot be reached. */
-void door_client_open(const char *socket, struct door *ret[CLIENT_DOORS]);
+/* socket: of a running kcfd; or NULL: without one, on the modules of this directory, which leaves
+ * the first door only (the others are NULL). Ends the program if that cannot be. */
+void door_client_open(const char *socket, const char *module_dir, struct door *ret[CLIENT_DOORS]);
 void door_client_close(struct door *doors[CLIENT_DOORS]);
 /* The software providers kcfd has now; *n in: room, out: how many. Names live as long as the doors.
  */

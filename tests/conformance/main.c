@@ -5,18 +5,24 @@
  * Files are read, run and forgotten one after another. Exit status 0: every answer was right; 1:
  * some were not; 2: it could not be run.
  */
+#include "door-client.h"
 #include "door-direct.h"
+#include "harness.h"
 #include "source.h"
 #include "wycheproof.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <glob.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #define DEFAULT_VECTORS "/usr/lib/python3/dist-packages/cryptography_vectors"
-#define DOORS_MAX       16
+#define DOORS_MAX       32
+#define PROVIDERS_MAX   16
 
 struct way {
 	struct door *door;
@@ -25,11 +31,18 @@ struct way {
 
 static struct way ways[DOORS_MAX];
 static unsigned n_ways;
+static struct door *client_doors[CLIENT_DOORS];
+static struct harness_kcfd kcfd;
 static struct options options = {.sample = 1, .variant_every = 16};
 
 static void usage(FILE *f)
 {
 	fputs("usage: kcf-conformance [options]\n"
+	      "Runs published vectors through every door of kcf, for every provider, on a kcfd of "
+	      "its\n"
+	      "own.\n"
+	      "  --socket PATH             use this kcfd\n"
+	      "  --standalone DIR          without kcfd, on the modules of this directory\n"
 	      "  --provider-direct MODULE  drive this module alone, without kcfd; may be repeated\n"
 	      "  --wycheproof DIR          these JSON files instead, a line each\n"
 	      "  --vectors DIR             NIST vectors [" DEFAULT_VECTORS "]\n"
@@ -47,6 +60,52 @@ static void add_way(struct door *door, const char *provider)
 		die("too many doors");
 	ways[n_ways++] = (struct way){door, provider};
 }
+
+/* ---- kcfd and its doors ---------------------------------------------------------------------- */
+
+static void stop_kcfd(void)
+{
+	harness_kcfd_stop(&kcfd);
+}
+
+/* kcfd itself loads what is asked for first; a second provider of a mechanism is loaded by name. */
+static void load_module(const char *name)
+{
+	const char *argv[] = {
+		TEST_BUILD_DIR "/cli/kcfadm", "--socket", kcfd.socket, "load", name, NULL};
+	int status;
+	pid_t pid;
+
+	errno = posix_spawn(&pid, argv[0], NULL, NULL, (char **)argv, environ);
+	if (errno != 0 || waitpid(pid, &status, 0) != pid)
+		die("%s: %s", argv[0], strerror(errno));
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		die("kcfadm load %s failed", name);
+}
+
+static void start_kcfd(void)
+{
+	atexit(stop_kcfd);
+	harness_kcfd_start(&kcfd, NULL);
+	load_module("openssl");
+	load_module("nettle");
+}
+
+/* Every door for every provider there is. */
+static void add_client_ways(const char *socket, const char *module_dir)
+{
+	const char *providers[PROVIDERS_MAX];
+	unsigned n = PROVIDERS_MAX, i, k;
+
+	door_client_open(socket, module_dir, client_doors);
+	door_client_providers(client_doors[0], providers, &n);
+	for (i = 0; i < CLIENT_DOORS; i++) {
+		for (k = 0; k < n && client_doors[i]; k++)
+			add_way(client_doors[i], providers[k]);
+	}
+}
+
+/* ---- files ----------------------------------------------------------------------------------- */
 
 static void run_file(const char *path, const char *shown, const struct source *source)
 {
@@ -121,6 +180,8 @@ static unsigned run_wycheproof(const char *dir)
 	return failed;
 }
 
+/* ---- command line ---------------------------------------------------------------------------- */
+
 static unsigned number(const char *text)
 {
 	char *end;
@@ -131,9 +192,75 @@ static unsigned number(const char *text)
 	return (unsigned)n;
 }
 
+struct arguments {
+	const char *vectors, *own, *wycheproof, *socket, *standalone;
+};
+
+static bool take_option(struct arguments *a, int opt)
+{
+	const char *provider;
+	struct door *door;
+
+	switch (opt) {
+	case 'd':
+		door = door_direct_open(optarg, &provider);
+		add_way(door, provider);
+		return true;
+	case 'S':
+		a->socket = optarg;
+		return true;
+	case 'a':
+		a->standalone = optarg;
+		return true;
+	case 'w':
+		a->wycheproof = optarg;
+		return true;
+	case 'v':
+		a->vectors = optarg;
+		return true;
+	case 'o':
+		a->own = optarg;
+		return true;
+	case 'm':
+		options.only = optarg;
+		return true;
+	case 's':
+		options.sample = number(optarg);
+		return true;
+	case 'n':
+		options.variant_every = number(optarg);
+		return true;
+	case 'V':
+		options.verbose = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* true: all were right, and no mechanism went without a vector. */
+static bool run_published(const struct arguments *a)
+{
+	static const struct source own = {"*.txt", NULL, parse_own, 0};
+	unsigned failed, triples, missing = 0, i;
+	const struct source *source;
+
+	for (source = sources; source->pattern; source++)
+		run_source(a->vectors, source);
+	run_source(a->own, &own);
+	triples = tallies_print(&failed);
+	for (i = 0; i < n_ways && !client_doors[0] && !options.only; i++)
+		missing += door_direct_missing(ways[i].door);
+	printf("%u distinct (published vector, provider, door) triples passed, %u failed\n",
+	       triples, failed);
+	return failed == 0 && missing == 0;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
+		{"socket", required_argument, NULL, 'S'},
+		{"standalone", required_argument, NULL, 'a'},
 		{"provider-direct", required_argument, NULL, 'd'},
 		{"wycheproof", required_argument, NULL, 'w'},
 		{"vectors", required_argument, NULL, 'v'},
@@ -145,62 +272,28 @@ int main(int argc, char **argv)
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	static const struct source own = {"*.txt", NULL, parse_own, 0};
-	const char *vectors = DEFAULT_VECTORS, *own_dir = OWN_VECTORS, *provider;
-	const char *wycheproof = NULL;
-	const struct source *source;
-	unsigned i, failed, triples, missing = 0;
-	struct door *door;
+	struct arguments a = {DEFAULT_VECTORS, OWN_VECTORS, NULL, NULL, NULL};
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-		switch (opt) {
-		case 'd':
-			door = door_direct_open(optarg, &provider);
-			add_way(door, provider);
-			break;
-		case 'w':
-			wycheproof = optarg;
-			break;
-		case 'v':
-			vectors = optarg;
-			break;
-		case 'o':
-			own_dir = optarg;
-			break;
-		case 'm':
-			options.only = optarg;
-			break;
-		case 's':
-			options.sample = number(optarg);
-			break;
-		case 'n':
-			options.variant_every = number(optarg);
-			break;
-		case 'V':
-			options.verbose = true;
-			break;
-		case 'h':
+		if (opt == 'h') {
 			usage(stdout);
 			return 0;
-		default:
+		}
+		if (!take_option(&a, opt)) {
 			usage(stderr);
 			return 2;
 		}
 	}
-	if (n_ways == 0)
-		die("no door given");
-	if (wycheproof)
-		return run_wycheproof(wycheproof) ? 1 : 0;
-	for (source = sources; source->pattern; source++)
-		run_source(vectors, source);
-	run_source(own_dir, &own);
-	triples = tallies_print(&failed);
-	for (i = 0; i < n_ways; i++) {
-		if (!options.only)
-			missing += door_direct_missing(ways[i].door);
-		door_direct_close(ways[i].door);
+	if (n_ways == 0) {
+		if (!a.standalone && !a.socket)
+			start_kcfd();
+		add_client_ways(a.socket       ? a.socket
+				: a.standalone ? NULL
+					       : kcfd.socket,
+				a.standalone);
 	}
-	printf("%u vectors passed, %u failed\n", triples, failed);
-	return failed || missing ? 1 : 0;
+	if (a.wycheproof)
+		return run_wycheproof(a.wycheproof) ? 1 : 0;
+	return run_published(&a) ? 0 : 1;
 }

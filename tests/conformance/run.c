@@ -398,8 +398,10 @@ static bool fits_variant(const struct vector *v, enum variant variant)
 	case IN_PLACE:
 		return (v->op == KCF_OP_ENCRYPT || v->op == KCF_OP_DECRYPT) && v->in.len > 0 &&
 		       !v->undo && v->verdict == MUST_PASS;
+	case PARTS_ODD:
+		return v->op != KCF_OP_DERIVE && !v->undo;
 	case PARTS_ONE:
-		return v->in.len <= 512 && !v->undo;
+		return v->op != KCF_OP_DERIVE && v->in.len <= 512 && !v->undo;
 	default:
 		return !v->undo;
 	}
