@@ -135,6 +135,76 @@ START_TEST(failed_decryption_leaves_no_plaintext)
 }
 END_TEST
 
+/* A provider that writes what it decrypted and then finds the tag wrong, or refuses before it
+ * writes. */
+static enum kcf_status sloppy_status;
+
+static unsigned sloppy_submit(void *prov, struct kcf_job *const *jobs, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		jobs[i]->status = sloppy_status;
+		if (job_failed_late(sloppy_status))
+			for (uint32_t j = 0; j < jobs[i]->n_out; j++)
+				memset(jobs[i]->out[j].iov_base, 'p', jobs[i]->out[j].iov_len);
+	}
+	return n;
+}
+
+static enum kcf_status sloppy_new(void *prov, uint32_t row, const struct kcf_key_data *key,
+				  void **ret)
+{
+	*ret = NULL;
+	return KCF_SUCCESS;
+}
+
+static enum kcf_status sloppy_state(void *prov, void *tmpl, void **ret)
+{
+	*ret = NULL;
+	return KCF_SUCCESS;
+}
+
+static void sloppy_free(void *prov, void *p)
+{
+}
+
+START_TEST(what_a_failed_decryption_wrote_is_wiped)
+{
+	static const struct kcf_mech_row row = {
+		.name = "KCF_X", .classes = KCF_CLASS_AEAD, .key_max_bits = 8};
+	static const struct kcf_provider_ops ops = {.submit = sloppy_submit,
+						    .template_new = sloppy_new,
+						    .template_free = sloppy_free,
+						    .thread_state_new = sloppy_state,
+						    .thread_state_free = sloppy_free};
+	const struct kcf_provider_desc desc = {.n_rows = 1, .rows = &row, .ops = &ops};
+	const struct instance inst = {.desc = &desc};
+	const struct kcf_key_data key = {KCF_KEY_RAW, key_bytes, 1};
+	const struct kcf_mechanism m = {KCF_M_AES_GCM, 0, NULL};
+	const struct direct_plan plan = {.number = KCF_M_AES_GCM};
+	const struct plan_step step = {.provider = 5};
+	uint8_t in[40] = "ciphertext", out[40];
+	struct iovec pieces[3] = {{out, 10}, {out + 10, 10}, {out + 20, 20}};
+	struct kcf_data i = kcf_flat(in, 40), o = kcf_iov(pieces, 3);
+	struct op_call call = {.op = KCF_OP_DECRYPT, .mech = &m, .in = &i, .out = &o};
+	struct call_io io;
+	struct prepared *p;
+	static const uint8_t zero[40];
+
+	ck_assert(data_get(&i, &io.in) && data_get(&o, &io.out) && data_get(NULL, &io.check));
+	ck_assert_int_eq(prepared_new(&inst, 0, &key, &p), KCF_SUCCESS);
+	sloppy_status = KCF_INVALID_MAC;
+	ck_assert_int_eq(run_single(w.d, &plan, &step, p, &call, &io), KCF_INVALID_MAC);
+	ck_assert_mem_eq(out, zero, 40);
+	/* refused before it began: what is there may be the input */
+	memset(out, 'i', 40);
+	sloppy_status = KCF_DATA_LEN_RANGE;
+	ck_assert_int_eq(run_single(w.d, &plan, &step, p, &call, &io), KCF_DATA_LEN_RANGE);
+	ck_assert_int_eq(out[0], 'i');
+	ck_assert_uint_eq(world_counted(w.page, KCF_M_AES_GCM, 5).errors, 2);
+	prepared_unref(p);
+}
+END_TEST
+
 START_TEST(too_small_output_tells_the_length)
 {
 	struct kcf_key k = kcf_key_bytes(key_bytes, 32);
@@ -383,8 +453,9 @@ START_TEST(administrators_change_reaches_a_running_client)
 {
 	uint8_t out[32];
 
-	ck_done(digest("abc", 3, out, NULL), SUCCESS);
-	ck_assert_uint_eq(world_counted(w.page, KCF_M_SHA256, OPENSSL).ops, 1);
+	for (int i = 0; i < 3; i++)
+		ck_done(digest("abc", 3, out, NULL), SUCCESS);
+	ck_assert_uint_eq(world_counted(w.page, KCF_M_SHA256, OPENSSL).ops, 3);
 	world_enable(&w, "CKM_SHA256", "openssl", false);
 	ck_done(digest("abc", 3, out, NULL), SUCCESS);
 	ck_assert_mem_eq(out, abc_digest, 32);
@@ -393,7 +464,7 @@ START_TEST(administrators_change_reaches_a_running_client)
 	ck_done(digest("abc", 3, out, NULL), MECH_NOT_SUPPORTED);
 	world_enable(&w, "CKM_SHA256", "openssl", true);
 	ck_done(digest("abc", 3, out, NULL), SUCCESS);
-	ck_assert_uint_eq(world_counted(w.page, KCF_M_SHA256, OPENSSL).ops, 2);
+	ck_assert_uint_eq(world_counted(w.page, KCF_M_SHA256, OPENSSL).ops, 4);
 }
 END_TEST
 
@@ -797,6 +868,7 @@ int main(void)
 	tcase_add_test(here, digest_runs_here);
 	tcase_add_test(here, template_and_raw_key_give_the_same);
 	tcase_add_test(here, failed_decryption_leaves_no_plaintext);
+	tcase_add_test(here, what_a_failed_decryption_wrote_is_wiped);
 	tcase_add_test(here, too_small_output_tells_the_length);
 	tcase_add_test(here, pieces_and_place_do_not_matter);
 	tcase_add_test(here, work_of_all_threads_is_counted);
