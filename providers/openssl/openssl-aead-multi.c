@@ -2,9 +2,9 @@
 /*
  * AEAD contexts.
  *
- * Encryption streams (GCM, ChaCha20-Poly1305, OCB). Decryption holds all ciphertext back until final,
- * where the tag is the end of the data, so nothing is released before it was verified; and CCM
- * holds back both ways, because libcrypto wants its data at once. What is held back is at most
+ * Encryption streams (GCM, ChaCha20-Poly1305, OCB). Decryption holds all ciphertext back until
+ * final, where the tag is the end of the data, so nothing is released before it was verified; and
+ * CCM holds back both ways, because libcrypto wants its data at once. What is held back is at most
  * 1 MiB: KCF_BUFFER_TOO_BIG beyond. A held-back message is then one single-part job.
  *
  * Thread: one per context.
@@ -206,8 +206,8 @@ static enum kcf_status final_stream(struct openssl_ctx *c, struct kcf_job *job)
 	status = stream(c, job, &out);
 	if (status != KCF_SUCCESS)
 		return status;
-	if (d->carry.n > 0 && !openssl_aead_fn(s)(s->ctx[0], none, &done, sizeof(none),
-						  d->carry.buf, d->carry.n))
+	if (d->carry.n > 0 &&
+	    !openssl_aead_fn(s)(s->ctx[0], none, &done, sizeof(none), d->carry.buf, d->carry.n))
 		return KCF_FAILED;
 	job->out_len = need;
 	return openssl_aead_seal(s, &out);

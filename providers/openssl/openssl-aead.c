@@ -2,9 +2,9 @@
 /*
  * AEAD, single part: GCM, CCM, ChaCha20-Poly1305, OCB. openssl-aead-multi.c has the contexts.
  *
- * A live state holds one context per direction. It is keyed once; a message sets the IV, and lengths of
- * IV and tag only where they differ from the last message's. CCM and OCB bind the tag length into
- * the first block, so it must precede the IV; CCM binds both lengths when it is keyed.
+ * A live state holds one context per direction. It is keyed once; a message sets the IV, and
+ * lengths of IV and tag only where they differ from the last message's. CCM and OCB bind the tag
+ * length into the first block, so it must precede the IV; CCM binds both lengths when it is keyed.
  *
  * Decryption wipes what it wrote before it reports a tag that does not match.
  *
@@ -338,7 +338,8 @@ static enum kcf_status aead_state_new(struct openssl_tmpl *t, void **ret)
 		return KCF_HOST_MEMORY;
 	s->tmpl = t;
 	for (unsigned i = 0; i < 2; i++) {
-		s->tag[i][0] = OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, NULL, 0);
+		s->tag[i][0] =
+			OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, NULL, 0);
 		s->tag[i][1] = OSSL_PARAM_construct_end();
 	}
 	*ret = s;

@@ -16,8 +16,8 @@ struct openssl_aead_state {
 	OSSL_PARAM tag[2][2];
 };
 
-/* The function that takes data. The one-shot function of OCB does not set the IV, and that of CCM takes
- * no length ahead. */
+/* The function that takes data. The one-shot function of OCB does not set the IV, and that of CCM
+ * takes no length ahead. */
 static inline OSSL_FUNC_cipher_update_fn *openssl_aead_fn(const struct openssl_aead_state *s)
 {
 	const struct openssl_cipher_fns *f = &s->tmpl->fns.cipher;

@@ -3,9 +3,9 @@
  * Ciphers without authentication, and key wrap.
  *
  * Kinds: STREAM takes any cut; BLOCKS whole blocks; PADDED adds PKCS#7 padding here, because
- * libcrypto's own would keep a block back inside its context; XTS, CTS and the wraps see all data at
- * once. CKM_AES_CTS is CBC-CS1 of SP 800-38A's addendum (the variant libcrypto and NSS default to).
- * One status for bad padding and one for a wrap that does not check: KCF_INVALID_MAC.
+ * libcrypto's own would keep a block back inside its context; XTS, CTS and the wraps see all data
+ * at once. CKM_AES_CTS is CBC-CS1 of SP 800-38A's addendum (the variant libcrypto and NSS default
+ * to). One status for bad padding and one for a wrap that does not check: KCF_INVALID_MAC.
  *
  * A live state holds one context per direction, keyed once; a job only sets the IV.
  *
@@ -43,8 +43,8 @@ static enum kcf_status cipher_tmpl_init(struct openssl_tmpl *t, const struct kcf
 
 	if (status != KCF_SUCCESS)
 		return status;
-	/* SP 800-38E, IEEE 1619: the halves must differ. It is the key that is wrong, not its length:
-	 * KCF_KEY_SIZE_RANGE would send the request to another provider. */
+	/* SP 800-38E, IEEE 1619: the halves must differ. It is the key that is wrong, not its
+	 * length: KCF_KEY_SIZE_RANGE would send the request to another provider. */
 	if (t->spec->kind == OPENSSL_XTS &&
 	    CRYPTO_memcmp(t->key, t->key + t->key_len / 2, t->key_len / 2) == 0)
 		return KCF_KEY_TYPE_INCONSISTENT;
@@ -116,8 +116,8 @@ static enum kcf_status cipher_start(struct cipher_state *s, const struct kcf_job
 	ret_pump->ctx = cipher_ctx(s, dec);
 	if (unlikely(!ret_pump->ctx))
 		return KCF_HOST_MEMORY;
-	if (t->spec->len &&
-	    unlikely(!t->fns.cipher.init[dec](ret_pump->ctx, NULL, 0, param->iv, t->spec->len, NULL)))
+	if (t->spec->len && unlikely(!t->fns.cipher.init[dec](ret_pump->ctx, NULL, 0, param->iv,
+							      t->spec->len, NULL)))
 		return KCF_FAILED;
 	return KCF_SUCCESS;
 }
@@ -154,7 +154,7 @@ static int unpad(const uint8_t *tail, unsigned block)
 {
 	unsigned pad = tail[block - 1], bad = 0;
 
-	bad |= (pad - 1) >> 8;	   /* 0 */
+	bad |= (pad - 1) >> 8;     /* 0 */
 	bad |= (block - pad) >> 8; /* beyond the block */
 	for (unsigned i = 0; i < block; i++) {
 		unsigned in_pad = ~((i - (block - pad)) >> 8); /* i >= block - pad */
@@ -185,8 +185,8 @@ static enum kcf_status pad_encrypt(const struct openssl_pump *pump, struct kcf_j
 	return KCF_SUCCESS;
 }
 
-/* The last block first, chained to the one before it, so that the length is known before anything is
- * written. */
+/* The last block first, chained to the one before it, so that the length is known before anything
+ * is written. */
 static enum kcf_status open_tail(struct cipher_state *s, const struct openssl_pump *pump,
 				 const struct kcf_job *job, uint8_t *tail, int *ret_n)
 {
@@ -284,7 +284,8 @@ static enum kcf_status run_whole(struct cipher_state *s, struct kcf_job *job,
 		return status;
 	ERR_set_mark();
 	/* libcrypto 3.0 reports an unwrap that does not check as a length of -1 */
-	if (!s->tmpl->fns.cipher.update(pump->ctx, out.p, &done, room, in->p, in->len) || done > room)
+	if (!s->tmpl->fns.cipher.update(pump->ctx, out.p, &done, room, in->p, in->len) ||
+	    done > room)
 		status = wraps && dec ? KCF_INVALID_MAC : KCF_FAILED;
 	else
 		status = openssl_job_put(job, out.p, done);
@@ -374,7 +375,8 @@ static enum kcf_status feed(struct openssl_ctx *c, struct kcf_job *job, struct o
 	struct cipher_data *d = c->data;
 	struct cipher_state *s = c->state;
 	struct openssl_pos in = openssl_pos(job->in, job->n_in);
-	struct openssl_pump pump = {c->tmpl->fns.cipher.cipher, s->ctx[d->dec], c->tmpl->spec->block};
+	struct openssl_pump pump = {c->tmpl->fns.cipher.cipher, s->ctx[d->dec],
+				    c->tmpl->spec->block};
 
 	if (!openssl_pump_carry(&pump, &d->carry, &in, job->in_len, out, produce))
 		return KCF_FAILED;
@@ -412,8 +414,8 @@ static enum kcf_status final_pad_encrypt(struct openssl_ctx *c, struct kcf_job *
 	return KCF_SUCCESS;
 }
 
-/* The input of final, if any, must have been put out before the tail can be opened; so room is asked
- * for as if nothing were padding, unless there is no input. */
+/* The input of final, if any, must have been put out before the tail can be opened; so room is
+ * asked for as if nothing were padding, unless there is no input. */
 static enum kcf_status final_pad_decrypt(struct openssl_ctx *c, struct kcf_job *job, size_t produce)
 {
 	struct cipher_state *s = c->state;

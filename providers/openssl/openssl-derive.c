@@ -2,9 +2,9 @@
 /*
  * Key agreement: ECDH on named curves, X25519, X448, and Diffie-Hellman.
  *
- * The peer's value is checked before use: on the curve and in range (SP 800-56A 5.6.2.3), or not a small
- * order point for X25519 and X448, which shows as an all-zero secret (RFC 7748 6) and fails. The
- * secret of DH keeps its leading zeros (SP 800-56A 5.7.1.1).
+ * The peer's value is checked before use: on the curve and in range (SP 800-56A 5.6.2.3), or not a
+ * small order point for X25519 and X448, which shows as an all-zero secret (RFC 7748 6) and fails.
+ * The secret of DH keeps its leading zeros (SP 800-56A 5.7.1.1).
  *
  * Thread: one per state; a state keeps one prepared EVP_PKEY_CTX.
  */
@@ -55,7 +55,8 @@ static EVP_PKEY *peer_key(const struct openssl_tmpl *t, const uint8_t *value, si
 		const char *type = EVP_PKEY_is_a(t->priv, "X25519") ? "X25519" : "X448";
 
 		if (len == t->width)
-			return EVP_PKEY_new_raw_public_key_ex(prov->lib, type, OPENSSL_PROPS, value, len);
+			return EVP_PKEY_new_raw_public_key_ex(prov->lib, type, OPENSSL_PROPS, value,
+							      len);
 	} else if (EVP_PKEY_is_a(t->priv, "EC")) {
 		if (len == encoded_len(t) && value[0] == 0x04)
 			return peer_encoded(t, value, len);
@@ -71,11 +72,15 @@ static EVP_PKEY *peer_key(const struct openssl_tmpl *t, const uint8_t *value, si
 static bool peer_ok(const struct openssl_tmpl *t, EVP_PKEY *peer)
 {
 	EVP_PKEY_CTX *ctx;
+	int explicit_params = 0;
 	bool ok;
 
 	if (is_montgomery(t->priv))
 		return EVP_PKEY_get_bits(peer) == EVP_PKEY_get_bits(t->priv) && is_montgomery(peer);
-	if (EVP_PKEY_parameters_eq(peer, t->priv) != 1)
+	/* explicit parameters may differ in what the comparison does not see */
+	EVP_PKEY_get_int_param(peer, OSSL_PKEY_PARAM_EC_DECODED_FROM_EXPLICIT_PARAMS,
+			       &explicit_params);
+	if (explicit_params || EVP_PKEY_parameters_eq(peer, t->priv) != 1)
 		return false;
 	ctx = EVP_PKEY_CTX_new_from_pkey(t->prov->lib, peer, OPENSSL_PROPS);
 	if (!ctx)

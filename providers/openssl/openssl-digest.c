@@ -2,8 +2,8 @@
 /*
  * Digests and extendable-output functions.
  *
- * A live state is one digest context that every job starts again; the output length of an XOF is set
- * at each start, because the context remembers the last one.
+ * A live state is one digest context that every job starts again; the output length of an XOF is
+ * set at each start, because the context remembers the last one.
  *
  * Thread: one per state or context.
  */
@@ -101,8 +101,7 @@ static enum kcf_status digest_end(struct digest_state *s, struct kcf_job *job)
 
 	if (likely(job->n_out > 0 && job->out[0].iov_len >= len)) {
 		job->out_len = len;
-		return f->final(s->md, job->out[0].iov_base, &done, len) ? KCF_SUCCESS
-									 : KCF_FAILED;
+		return f->final(s->md, job->out[0].iov_base, &done, len) ? KCF_SUCCESS : KCF_FAILED;
 	}
 	status = openssl_flat_new(&flat, len);
 	if (status != KCF_SUCCESS)
@@ -142,7 +141,7 @@ static enum kcf_status digest_update(struct openssl_ctx *c, struct kcf_job *job)
 	struct digest_state *s = c->state;
 
 	return openssl_digest_iov(&c->tmpl->fns.digest, s->md, job->in, job->n_in) ? KCF_SUCCESS
-										    : KCF_FAILED;
+										   : KCF_FAILED;
 }
 
 static enum kcf_status digest_final(struct openssl_ctx *c, struct kcf_job *job)

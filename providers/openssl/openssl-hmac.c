@@ -3,10 +3,10 @@
  * HMAC (FIPS 198-1, RFC 2104) over libcrypto's digests, for the MAC rows and as the pseudo-random
  * function of the KDFs.
  *
- * libcrypto's own HMAC duplicates two digest contexts on the heap for every message. Here the digests
- * whose state is a plain structure (SHA-1, SHA-2, MD5) keep the state after the inner and after the
- * outer padded key and start by copying it: no allocation, two compressions less. The others hash the
- * padded key again.
+ * libcrypto's own HMAC duplicates two digest contexts on the heap for every message. Here the
+ * digests whose state is a plain structure (SHA-1, SHA-2, MD5) keep the state after the inner and
+ * after the outer padded key and start by copying it: no allocation, two compressions less. The
+ * others hash the padded key again.
  *
  * Thread: one per object.
  */

@@ -2,8 +2,8 @@
 /*
  * Scattered data: reading, writing, making one piece of it, and moving it through a cipher.
  *
- * Positions never run past the iovecs. In-place work is safe because output never gets ahead of what
- * was read: whole blocks go piece by piece at equal offsets, and where carried bytes shift the
+ * Positions never run past the iovecs. In-place work is safe because output never gets ahead of
+ * what was read: whole blocks go piece by piece at equal offsets, and where carried bytes shift the
  * output against the input, one chunk is read ahead.
  *
  * Thread: any; no state.
@@ -86,7 +86,8 @@ enum kcf_status openssl_flat_new(struct openssl_flat *f, size_t len)
 	return f->p ? KCF_SUCCESS : KCF_HOST_MEMORY;
 }
 
-enum kcf_status openssl_flat_in(struct openssl_flat *f, const struct iovec *v, uint32_t n, size_t len)
+enum kcf_status openssl_flat_in(struct openssl_flat *f, const struct iovec *v, uint32_t n,
+				size_t len)
 {
 	struct openssl_pos pos = openssl_pos(v, n);
 	size_t first;
@@ -147,7 +148,8 @@ bool openssl_pump(const struct openssl_pump *p, struct openssl_pos *in, struct o
 }
 
 /* Next bytes of the stream: first the carried ones, then the input. */
-static size_t stream_read(struct openssl_carry *carry, struct openssl_pos *in, uint8_t *to, size_t len)
+static size_t stream_read(struct openssl_carry *carry, struct openssl_pos *in, uint8_t *to,
+			  size_t len)
 {
 	size_t n = carry->n < len ? carry->n : len;
 
@@ -175,7 +177,8 @@ bool openssl_pump_carry(const struct openssl_pump *p, struct openssl_carry *carr
 	size_t n = stream_read(carry, in, chunk[cur], left < CHUNK ? left : CHUNK);
 	left -= n;
 	while (ok) {
-		size_t done, next = stream_read(carry, in, chunk[!cur], left < CHUNK ? left : CHUNK);
+		size_t done,
+			next = stream_read(carry, in, chunk[!cur], left < CHUNK ? left : CHUNK);
 
 		left -= next;
 		if (next == 0) /* all that stays is read before the last bytes are written */

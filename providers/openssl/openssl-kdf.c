@@ -13,7 +13,7 @@
 #include "openssl-private.h"
 
 #define SCRYPT_MEMORY_MAX (1ull << 30)
-#define KBKDF_OUT_MAX ((1u << 29) - 1) /* its length in bits is a 32-bit number */
+#define KBKDF_OUT_MAX     ((1u << 29) - 1) /* its length in bits is a 32-bit number */
 
 static void put_be32(uint8_t *p, uint32_t n)
 {
@@ -41,8 +41,8 @@ static bool hkdf_extract(const struct openssl_tmpl *t, const struct kcf_param_hk
 {
 	static const uint8_t none;
 	unsigned len;
-	struct openssl_hmac *h = hmac_open(t, p->hash, p->salt_len ? p->salt : &none, p->salt_len,
-					   &len);
+	struct openssl_hmac *h =
+		hmac_open(t, p->hash, p->salt_len ? p->salt : &none, p->salt_len, &len);
 	bool ok = h && openssl_hmac_start(h) && openssl_hmac_add(h, t->key, t->key_len) &&
 		  openssl_hmac_end(h, prk);
 
@@ -113,7 +113,8 @@ static bool pbkdf2_block(struct openssl_hmac *h, unsigned len, const struct kcf_
 	bool ok;
 
 	put_be32(be, index);
-	ok = openssl_hmac_start(h) && (p->salt_len == 0 || openssl_hmac_add(h, p->salt, p->salt_len)) &&
+	ok = openssl_hmac_start(h) &&
+	     (p->salt_len == 0 || openssl_hmac_add(h, p->salt, p->salt_len)) &&
 	     openssl_hmac_add(h, be, 4) && openssl_hmac_end(h, u);
 	memcpy(block, u, len);
 	for (uint32_t i = 1; ok && i < p->iterations; i++) {
@@ -158,7 +159,8 @@ static enum kcf_status pbkdf2(const struct openssl_tmpl *t, struct kcf_job *job)
 
 /* K(i) = PRF(K, [K(i-1) ||] [i]32 || label || 00 || context || [L]32) */
 static bool kbkdf_block(struct openssl_mac *m, const struct kcf_param_kbkdf *p, uint32_t index,
-			uint32_t out_bits, const uint8_t *previous, size_t previous_len, uint8_t *block)
+			uint32_t out_bits, const uint8_t *previous, size_t previous_len,
+			uint8_t *block)
 {
 	static const uint8_t separator;
 	uint8_t be[4], be_len[4];
@@ -238,11 +240,12 @@ static enum kcf_status kbkdf(const struct openssl_tmpl *t, struct kcf_job *job)
 
 static bool scrypt_ok(const struct kcf_param_scrypt *p)
 {
-	if (!p || (p->salt_len && !p->salt) || p->n < 2 || (p->n & (p->n - 1)) || p->r == 0 || p->p == 0)
+	if (!p || (p->salt_len && !p->salt) || p->n < 2 || (p->n & (p->n - 1)) || p->r == 0 ||
+	    p->p == 0)
 		return false;
 	/* 128 * r * (n + p) bytes; each factor is bounded first, so that nothing overflows */
-	if (p->n > SCRYPT_MEMORY_MAX || p->r > SCRYPT_MEMORY_MAX / 128 || p->p > SCRYPT_MEMORY_MAX ||
-	    (uint64_t)p->r * p->p >= 1u << 30)
+	if (p->n > SCRYPT_MEMORY_MAX || p->r > SCRYPT_MEMORY_MAX / 128 ||
+	    p->p > SCRYPT_MEMORY_MAX || (uint64_t)p->r * p->p >= 1u << 30)
 		return false;
 	return (p->n + p->p + 2) <= SCRYPT_MEMORY_MAX / 128 / p->r;
 }

@@ -2,9 +2,9 @@
 /*
  * Asymmetric keys: PKCS#8, SubjectPublicKeyInfo and raw X and Ed keys, checked against their row.
  *
- * DER must be the whole input, exactly. A private key also serves as the public one. Raw Ed bytes may
- * be either half: only the operation tells, so both readings are kept. EC keys are of named curves;
- * explicit parameters are refused.
+ * DER must be the whole input, exactly. A private key also serves as the public one. Raw Ed bytes
+ * may be either half: only the operation tells, so both readings are kept. EC keys are of named
+ * curves; explicit parameters are refused.
  *
  * Thread: any; the keys are immutable afterwards.
  */
@@ -12,8 +12,8 @@
 #include "openssl-private.h"
 
 static const char *const curves[] = {
-	"P-224",	   "P-256",	      "P-384",		 "P-521",     "prime256v1", "secp224r1",
-	"secp256k1",	   "secp384r1",	      "secp521r1",	 "brainpoolP256r1",
+	"P-224",           "P-256",           "P-384",           "P-521",     "prime256v1",
+	"secp224r1",       "secp256k1",       "secp384r1",       "secp521r1", "brainpoolP256r1",
 	"brainpoolP320r1", "brainpoolP384r1", "brainpoolP512r1",
 };
 

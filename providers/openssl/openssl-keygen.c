@@ -12,8 +12,8 @@
 #include <openssl/x509.h>
 #include "openssl-private.h"
 
-#define RSA_MIN_BITS 2048
-#define RSA_MAX_BITS 8192
+#define RSA_MIN_BITS    2048
+#define RSA_MAX_BITS    8192
 #define SECRET_MAX_BITS 65536
 
 struct pair_type {

@@ -88,7 +88,8 @@ struct openssl_kmac *openssl_kmac_new(struct openssl_prov *prov, const OSSL_DISP
 	return NULL;
 }
 
-bool openssl_kmac_start(struct openssl_kmac *k, const uint8_t *custom, size_t custom_len, size_t len)
+bool openssl_kmac_start(struct openssl_kmac *k, const uint8_t *custom, size_t custom_len,
+			size_t len)
 {
 	size_t prefix = 0, keyed = 0;
 	OSSL_PARAM params[] = {

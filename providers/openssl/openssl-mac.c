@@ -4,8 +4,8 @@
  *
  * struct openssl_mac is one keyed MAC that starts again for every message; it also serves the KDFs.
  * mac_len shorter than the full length truncates, except where the length goes into the MAC itself
- * (KMAC: any length from 4 to 512 bytes; SipHash: 8 or 16). Verification always computes the whole MAC
- * and compares in constant time.
+ * (KMAC: any length from 4 to 512 bytes; SipHash: 8 or 16). Verification always computes the whole
+ * MAC and compares in constant time.
  *
  * Thread: one per object, state or context.
  */
@@ -19,10 +19,10 @@ struct openssl_mac {
 	struct openssl_kmac *kmac;
 	struct openssl_mac_fns f;
 	struct openssl_cipher_fns gcm;
-	void *ctx;	/* of f, or of gcm */
-	size_t iv_len;	/* GMAC: what ctx is set to */
-	size_t len;	/* of the message under way */
-	uint8_t *key;	/* for MACs that must be keyed for each message */
+	void *ctx;     /* of f, or of gcm */
+	size_t iv_len; /* GMAC: what ctx is set to */
+	size_t len;    /* of the message under way */
+	uint8_t *key;  /* for MACs that must be keyed for each message */
 	size_t key_len;
 };
 

@@ -4,9 +4,10 @@
  *
  * A template (struct openssl_tmpl) is a row and a checked key; it is immutable, so any number of
  * threads read it. A state is live libcrypto objects of one template, used by one thread at a time;
- * the framework keeps one per thread and each multi-part context owns one of its own. Digests, ciphers
- * and MACs call the functions of libcrypto's default provider directly (provider-cipher(7)): the EVP
- * layer above them costs more than 64 bytes of AES-GCM do. Keys and signatures use EVP_PKEY.
+ * the framework keeps one per thread and each multi-part context owns one of its own. Digests,
+ * ciphers and MACs call the functions of libcrypto's default provider directly
+ * (provider-cipher(7)): the EVP layer above them costs more than 64 bytes of AES-GCM do. Keys and
+ * signatures use EVP_PKEY.
  *
  * Thread: a state or context by one thread at a time, everything else by any.
  */
@@ -21,16 +22,16 @@
 #include <openssl/params.h>
 #include <kcf/provider.h>
 
-#define OPENSSL_PROPS "provider=default"
-#define OPENSSL_BLOCK_MAX 16
-#define OPENSSL_DIGEST_MAX 64
-#define OPENSSL_MAC_MAX 512		  /* KMAC may be asked for more than its strength */
-#define OPENSSL_AEAD_BUFFER (1u << 20)	  /* what an AEAD context holds back at most */
+#define OPENSSL_PROPS        "provider=default"
+#define OPENSSL_BLOCK_MAX    16
+#define OPENSSL_DIGEST_MAX   64
+#define OPENSSL_MAC_MAX      512        /* KMAC may be asked for more than its strength */
+#define OPENSSL_AEAD_BUFFER  (1u << 20) /* what an AEAD context holds back at most */
 #define OPENSSL_AEAD_TAG_MAX 16
-#define OPENSSL_DH_MAX 1024		  /* bytes of a prime */
-#define OPENSSL_KEY_DER_MAX (64u * 1024) /* longest PKCS#8 or SubjectPublicKeyInfo looked at */
+#define OPENSSL_DH_MAX       1024         /* bytes of a prime */
+#define OPENSSL_KEY_DER_MAX  (64u * 1024) /* longest PKCS#8 or SubjectPublicKeyInfo looked at */
 
-#define likely(x) __builtin_expect(!!(x), 1)
+#define likely(x)   __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -87,8 +88,8 @@ struct openssl_spec {
 	enum openssl_kind kind;
 	const char *alg[3]; /* name in libcrypto, by key length where there are several */
 	kcf_mech_t hash;    /* digest of HMAC and hashing signatures; 0 = none */
-	uint16_t len;	    /* digest or MAC length, or the IV's */
-	uint16_t block;	    /* block length of a digest or cipher */
+	uint16_t len;       /* digest or MAC length, or the IV's */
+	uint16_t block;     /* block length of a digest or cipher */
 };
 
 extern const struct kcf_mech_row openssl_rows[];
@@ -154,7 +155,7 @@ struct openssl_tmpl {
 	uint8_t *key; /* raw key bytes; never NULL if the row takes raw keys and one was given */
 	size_t key_len;
 	EVP_PKEY *priv; /* NULL: not given */
-	EVP_PKEY *pub;	/* the private key also serves as the public one */
+	EVP_PKEY *pub;  /* the private key also serves as the public one */
 	unsigned bits;
 	unsigned width; /* bytes of an integer of a signature, a coordinate or the modulus */
 	union {
@@ -238,7 +239,8 @@ struct openssl_flat {
 };
 
 /* Input: the copy holds the data. */
-enum kcf_status openssl_flat_in(struct openssl_flat *f, const struct iovec *v, uint32_t n, size_t len);
+enum kcf_status openssl_flat_in(struct openssl_flat *f, const struct iovec *v, uint32_t n,
+				size_t len);
 /* Scratch of len bytes. */
 enum kcf_status openssl_flat_new(struct openssl_flat *f, size_t len);
 void openssl_flat_close(struct openssl_flat *f);
@@ -259,7 +261,8 @@ struct openssl_carry {
 /* len: a multiple of block. */
 bool openssl_pump(const struct openssl_pump *p, struct openssl_pos *in, struct openssl_pos *out,
 		  size_t len);
-/* carry + in_len bytes of in, of which produce bytes (whole blocks) go out and the rest is carried. */
+/* carry + in_len bytes of in, of which produce bytes (whole blocks) go out and the rest is carried.
+ */
 bool openssl_pump_carry(const struct openssl_pump *p, struct openssl_carry *carry,
 			struct openssl_pos *in, size_t in_len, struct openssl_pos *out,
 			size_t produce);
@@ -289,7 +292,8 @@ struct openssl_kmac *openssl_kmac_new(struct openssl_prov *prov, const OSSL_DISP
 				      unsigned rate, const uint8_t *key, size_t key_len);
 void openssl_kmac_free(struct openssl_kmac *k);
 /* len: of the MAC. */
-bool openssl_kmac_start(struct openssl_kmac *k, const uint8_t *custom, size_t custom_len, size_t len);
+bool openssl_kmac_start(struct openssl_kmac *k, const uint8_t *custom, size_t custom_len,
+			size_t len);
 bool openssl_kmac_add(struct openssl_kmac *k, const void *p, size_t len);
 bool openssl_kmac_end(struct openssl_kmac *k, uint8_t *out);
 
@@ -304,7 +308,8 @@ enum kcf_status openssl_mac_start(struct openssl_mac *m, const struct kcf_param_
 bool openssl_mac_add(struct openssl_mac *m, const void *p, size_t len);
 bool openssl_mac_end(struct openssl_mac *m, uint8_t *out);
 
-/* ---- parameters of libcrypto ------------------------------------------------------------------ */
+/* ---- parameters of libcrypto ------------------------------------------------------------------
+ */
 
 /* OSSL_PARAM holds constant text too, but has no constant pointer for it. */
 static inline OSSL_PARAM openssl_text(const char *key, const char *value)

@@ -15,7 +15,8 @@ static enum kcf_status random_single(struct openssl_tmpl *t, void *state, struct
 	for (uint32_t i = 0; i < job->n_out; i++) {
 		if (job->out[i].iov_len == 0)
 			continue;
-		if (RAND_bytes_ex(t->prov->lib, job->out[i].iov_base, job->out[i].iov_len, 0) <= 0) {
+		if (RAND_bytes_ex(t->prov->lib, job->out[i].iov_base, job->out[i].iov_len, 0) <=
+		    0) {
 			openssl_iov_wipe(job->out, job->n_out, job->out_room);
 			return KCF_FAILED;
 		}

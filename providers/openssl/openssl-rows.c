@@ -2,10 +2,10 @@
 /*
  * The mechanisms of the openssl provider: one table, one row each, and the module's descriptor.
  *
- * A row's name, classes and parameter kind come from the list in types.h. Costs are rounded
- * measurements of one core with AES-NI and SHA extensions. KCF_ROW_SHARED_OK is given where input is
- * read once and output is not read back to decide anything; for AEAD it speaks of encryption. All of
- * the list in types.h is here.
+ * A row's name, classes and parameter kind come from the list in types.h, all of which is here. Costs
+ * are rounded measurements of one core with AES-NI and SHA extensions. KCF_ROW_SHARED_OK is given
+ * where input is read once and output is not read back to decide anything; for AEAD it speaks of
+ * encryption.
  *
  * Thread: any; constant.
  */
@@ -15,6 +15,7 @@
 #define SHARED KCF_ROW_SHARED_OK
 #define SHORT KCF_ROW_SHORT
 #define LEGACY KCF_ROW_LEGACY
+#define OLD (MULTI | SHARED | LEGACY)
 #define RAW KCF_ROW_FORMAT(KCF_KEY_RAW)
 #define PKCS8 KCF_ROW_FORMAT(KCF_KEY_PKCS8)
 #define SPKI KCF_ROW_FORMAT(KCF_KEY_SPKI)
@@ -129,10 +130,10 @@ const struct kcf_mech_row openssl_rows[] = {
 	MAC(AES_CMAC, CMAC, 128, 256, 64, 16, 170, 1500, .alg = {"CMAC"}),
 	MAC(AES_GMAC, GMAC, 128, 256, 64, 16, 150, 140, BY_KEY("AES", "GCM")),
 	MAC(POLY1305, POLY1305, 256, 256, 0, 16, 90, 80, .alg = {"POLY1305"}),
-	MAC(KMAC128, KMAC, 32, 4096, 8, 32, 1300, 1800, .alg = {"KECCAK-KMAC-128"}, .block = 168),
-	MAC(KMAC256, KMAC, 32, 4096, 8, 64, 1300, 2000, .alg = {"KECCAK-KMAC-256"}, .block = 136),
+	MAC(KMAC128, KMAC, 0, HMAC_KEY_MAX_BITS, 8, 32, 1300, 1800, .alg = {"KECCAK-KMAC-128"}, .block = 168),
+	MAC(KMAC256, KMAC, 0, HMAC_KEY_MAX_BITS, 8, 64, 1300, 2000, .alg = {"KECCAK-KMAC-256"}, .block = 136),
 	MAC(SIPHASH, SIPHASH, 128, 128, 0, 16, 65, 350, .alg = {"SIPHASH"}),
-	ROW(DES3_CMAC, MULTI | SHARED | LEGACY, 192, 192, 0, 640, 34000,
+	ROW(DES3_CMAC, OLD, 192, 192, 0, 640, 34000,
 	    SPEC(DES3_CMAC, mac, .kind = OPENSSL_CMAC, .alg = {"CMAC"}, .len = 8)),
 
 	/* ciphers: how they take data, name and mode in libcrypto, IV length, granularity */
@@ -159,8 +160,8 @@ const struct kcf_mech_row openssl_rows[] = {
 	ONE_CIPHER(SM4_ECB, BLOCKS, "SM4-ECB", 128, MULTI | SHARED, 0, 16, 160, 8200),
 	ONE_CIPHER(SM4_CBC, BLOCKS, "SM4-CBC", 128, MULTI | SHARED, 16, 16, 160, 8300),
 	ONE_CIPHER(SM4_CTR, STREAM, "SM4-CTR", 128, MULTI | SHARED, 16, 1, 160, 8500),
-	ONE_CIPHER(DES3_ECB, BLOCKS, "DES-EDE3-ECB", 192, MULTI | SHARED | LEGACY, 0, 8, 520, 42000),
-	ONE_CIPHER(DES3_CBC, BLOCKS, "DES-EDE3-CBC", 192, MULTI | SHARED | LEGACY, 8, 8, 620, 45000),
+	ONE_CIPHER(DES3_ECB, BLOCKS, "DES-EDE3-ECB", 192, OLD, 0, 8, 520, 42000),
+	ONE_CIPHER(DES3_CBC, BLOCKS, "DES-EDE3-CBC", 192, OLD, 8, 8, 620, 45000),
 
 	/* AEAD */
 	AEAD(AES_GCM, GCM, "AES", "GCM", SHARED | SHORT, 120, 220),

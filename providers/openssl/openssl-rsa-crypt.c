@@ -2,9 +2,10 @@
 /*
  * RSA encryption: OAEP and PKCS#1 v1.5 (RFC 8017 7).
  *
- * Every way a ciphertext of the right length can be wrong is one status, KCF_INVALID_MAC, and libcrypto's
- * padding checks run in constant time. libcrypto 3.0 has no implicit rejection, so PKCS#1 v1.5
- * decryption tells the caller that padding was wrong: it suits callers who do not pass that on.
+ * Every way a ciphertext of the right length can be wrong is one status, KCF_INVALID_MAC, and
+ * libcrypto's padding checks run in constant time. libcrypto 3.0 has no implicit rejection, so
+ * PKCS#1 v1.5 decryption tells the caller that padding was wrong: it suits callers who do not pass
+ * that on.
  *
  * Thread: any; an EVP_PKEY_CTX per job.
  */
@@ -56,7 +57,8 @@ static enum kcf_status rsa_open(struct openssl_tmpl *t, const struct kcf_job *jo
 								 (void *)oaep->label,
 								 oaep->label_len);
 	} else {
-		*p++ = openssl_text(OSSL_ASYM_CIPHER_PARAM_PAD_MODE, OSSL_PKEY_RSA_PAD_MODE_PKCSV15);
+		*p++ = openssl_text(OSSL_ASYM_CIPHER_PARAM_PAD_MODE,
+				    OSSL_PKEY_RSA_PAD_MODE_PKCSV15);
 	}
 	*p = OSSL_PARAM_construct_end();
 	if (t->width < overhead)
@@ -65,7 +67,8 @@ static enum kcf_status rsa_open(struct openssl_tmpl *t, const struct kcf_job *jo
 	ctx = EVP_PKEY_CTX_new_from_pkey(t->prov->lib, key, OPENSSL_PROPS);
 	if (!ctx)
 		return KCF_HOST_MEMORY;
-	if ((dec ? EVP_PKEY_decrypt_init_ex(ctx, params) : EVP_PKEY_encrypt_init_ex(ctx, params)) <= 0) {
+	if ((dec ? EVP_PKEY_decrypt_init_ex(ctx, params) : EVP_PKEY_encrypt_init_ex(ctx, params)) <=
+	    0) {
 		EVP_PKEY_CTX_free(ctx);
 		return KCF_FAILED;
 	}
@@ -120,7 +123,8 @@ enum kcf_status openssl_rsa_crypt(struct openssl_tmpl *t, struct kcf_job *job)
 	return status;
 }
 
-/* ---- the class of rows that only encrypt ------------------------------------------------------ */
+/* ---- the class of rows that only encrypt ------------------------------------------------------
+ */
 
 static enum kcf_status rsa_tmpl_init(struct openssl_tmpl *t, const struct kcf_key_data *key)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Known answers: one mechanism of each symmetric class, a signature and a key agreement, run as jobs.
- * Values from FIPS 180-4, RFC 4231, SP 800-38A, the GCM specification and RFC 8439, RFC 8032.
+ * Known answers: one mechanism of each symmetric class, a signature and a key agreement, run as
+ * jobs. Values from FIPS 180-4, RFC 4231, SP 800-38A, the GCM specification and RFC 8439, RFC 8032.
  *
  * Thread: any; at most a few ms.
  */
@@ -34,7 +34,8 @@ static const struct known answers[] = {
 	 "00000000000000000000000000000000"},
 	{KCF_M_EDDSA, KCF_OP_SIGN,
 	 "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", NULL, "",
-	 "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701c"
+	 "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701"
+	 "c"
 	 "f9b46bd25bf5f0595bbe24655141438e7a100b"},
 };
 
@@ -72,8 +73,7 @@ static bool run_known(struct openssl_prov *prov, const struct known *k)
 		.out_room = sizeof(out),
 	};
 
-	if (row < 0 ||
-	    openssl_tmpl_new(prov, row, k->key ? &data : NULL, &t) != KCF_SUCCESS)
+	if (row < 0 || openssl_tmpl_new(prov, row, k->key ? &data : NULL, &t) != KCF_SUCCESS)
 		return false;
 	job.tmpl = t;
 	if (openssl_rows[row].param_kind == KCF_PARAM_IV)

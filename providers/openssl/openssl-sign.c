@@ -2,10 +2,10 @@
 /*
  * Signatures: RSA PKCS#1 v1.5 and PSS, ECDSA, DSA, EdDSA.
  *
- * Mechanisms that hash do so here and sign the digest, so single and multi-part are one path. A live
- * state keeps one prepared EVP_PKEY_CTX per direction and prepares it again only when the PSS
- * parameters change. EdDSA is single part (it reads its message twice) and of the pure variants only:
- * libcrypto 3.0 has neither contexts nor prehashing.
+ * Mechanisms that hash do so here and sign the digest, so single and multi-part are one path. A
+ * live state keeps one prepared EVP_PKEY_CTX per direction and prepares it again only when the PSS
+ * parameters change. EdDSA is single part (it reads its message twice) and of the pure variants
+ * only: libcrypto 3.0 has neither contexts nor prehashing.
  *
  * Thread: one per state or context.
  */
@@ -27,7 +27,7 @@ struct sign_state {
 	struct openssl_digest_fns f; /* of the mechanism's digest */
 	void *md;
 	unsigned hash_len; /* 0: the input is what is signed */
-	uint32_t flags;	   /* of the operation under way */
+	uint32_t flags;    /* of the operation under way */
 };
 
 /* ---- state ----------------------------------------------------------------------------------- */
@@ -104,7 +104,8 @@ static bool prepare(struct sign_state *s, bool verify, const OSSL_PARAM *params)
 
 	if (!ctx)
 		return false;
-	if ((verify ? EVP_PKEY_verify_init_ex(ctx, params) : EVP_PKEY_sign_init_ex(ctx, params)) <= 0) {
+	if ((verify ? EVP_PKEY_verify_init_ex(ctx, params) : EVP_PKEY_sign_init_ex(ctx, params)) <=
+	    0) {
 		EVP_PKEY_CTX_free(ctx);
 		return false;
 	}
@@ -120,8 +121,8 @@ static enum kcf_status prepare_pss(struct sign_state *s, bool verify,
 	struct pss pss;
 	enum kcf_status status = pss_params(s, param, &pss, &hash, &mgf);
 	const char *word = pss.salt_len == KCF_SALT_DIGEST ? OSSL_PKEY_RSA_PSS_SALT_LEN_DIGEST
-			   : verify			  ? OSSL_PKEY_RSA_PSS_SALT_LEN_AUTO
-							  : OSSL_PKEY_RSA_PSS_SALT_LEN_MAX;
+			   : verify                        ? OSSL_PKEY_RSA_PSS_SALT_LEN_AUTO
+							   : OSSL_PKEY_RSA_PSS_SALT_LEN_MAX;
 	OSSL_PARAM params[8], *p = params;
 
 	if (status != KCF_SUCCESS)
@@ -179,9 +180,11 @@ static enum kcf_status prepare_ed(struct sign_state *s, bool verify,
 	if (!md)
 		return KCF_HOST_MEMORY;
 	if (verify)
-		ok = EVP_DigestVerifyInit_ex(md, NULL, NULL, t->prov->lib, OPENSSL_PROPS, t->pub, NULL);
+		ok = EVP_DigestVerifyInit_ex(md, NULL, NULL, t->prov->lib, OPENSSL_PROPS, t->pub,
+					     NULL);
 	else
-		ok = EVP_DigestSignInit_ex(md, NULL, NULL, t->prov->lib, OPENSSL_PROPS, t->priv, NULL);
+		ok = EVP_DigestSignInit_ex(md, NULL, NULL, t->prov->lib, OPENSSL_PROPS, t->priv,
+					   NULL);
 	if (ok <= 0) {
 		EVP_MD_CTX_free(md);
 		return KCF_FAILED;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The two encodings of a pair of integers (ECDSA and DSA signatures): r||s, each width bytes big-endian,
- * and DER SEQUENCE { INTEGER r, INTEGER s }. Thread: any; no state.
+ * The two encodings of a pair of integers (ECDSA and DSA signatures): r||s, each width bytes
+ * big-endian, and DER SEQUENCE { INTEGER r, INTEGER s }. Thread: any; no state.
  */
 #ifndef KCF_OPENSSL_SIGN_H
 #define KCF_OPENSSL_SIGN_H
@@ -9,8 +9,8 @@
 #include "openssl-private.h"
 
 #define OPENSSL_SIG_WIDTH_MAX 66 /* P-521 */
-#define OPENSSL_SIG_RS_MAX (2 * OPENSSL_SIG_WIDTH_MAX)
-#define OPENSSL_SIG_DER_MAX (2 * (OPENSSL_SIG_WIDTH_MAX + 3) + 3)
+#define OPENSSL_SIG_RS_MAX    (2 * OPENSSL_SIG_WIDTH_MAX)
+#define OPENSSL_SIG_DER_MAX   (2 * (OPENSSL_SIG_WIDTH_MAX + 3) + 3)
 
 /* The longest DER encoding for integers of width bytes. */
 size_t openssl_sig_der_max(unsigned width);

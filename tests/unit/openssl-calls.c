@@ -10,9 +10,9 @@
 
 struct fake_host fake;
 
-const size_t lengths[N_LENGTHS] = {0, 1, 7, 8, 15, 16, 17, 31, 32, 33, 48, 63, 64, 65, 100, 128,
-				 255, 256, 257, 272, 500, 512, 600, 1024, DATA_MAX};
-
+const size_t lengths[N_LENGTHS] = {0,   1,   7,   8,   15,  16,   17,      31,  32,
+				   33,  48,  63,  64,  65,  100,  128,     255, 256,
+				   257, 272, 500, 512, 600, 1024, DATA_MAX};
 
 void calls_setup(void)
 {
@@ -159,15 +159,15 @@ enum kcf_status run_parts(struct call *c, size_t piece, bool data_in_final)
 }
 
 void ck_bytes(const struct row_case *c, const char *how, const uint8_t *got, size_t got_len,
-		     const uint8_t *expect, size_t len)
+	      const uint8_t *expect, size_t len)
 {
 	ck_assert_msg(got_len == len && memcmp(got, expect, len) == 0, "%s: %s, %zu bytes", c->name,
 		      how, len);
 }
 
 /* Every way a call that puts data out can be made; all must give expect. */
-void all_ways(const struct row_case *rc, struct call *c, const uint8_t *expect,
-		     size_t expect_len, bool multi)
+void all_ways(const struct row_case *rc, struct call *c, const uint8_t *expect, size_t expect_len,
+	      bool multi)
 {
 	static uint8_t in[DATA_MAX + 200], out[DATA_MAX + 200];
 	static const size_t cuts[][2] = {{1, 1}, {16, 3}, {5, 16}, {1, 64}, {33, 1}, {300, 299}};
@@ -208,7 +208,7 @@ void all_ways(const struct row_case *rc, struct call *c, const uint8_t *expect,
 
 /* In-place updates, where what a context carries shifts output against input. */
 void in_place_parts(const struct row_case *rc, struct call *c, const uint8_t *expect,
-			   size_t expect_len)
+		    size_t expect_len)
 {
 	uint8_t buf[DATA_MAX], all[DATA_MAX + 64];
 	size_t cut[] = {5, 300, 16, 1, 700}, done = 0, len = 0;

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * openssl-calls: runs one operation of the openssl provider in every way it can be asked for - whole, in
- * pieces, in place, in several parts - and checks that all give the same. One thread.
+ * openssl-calls: runs one operation of the openssl provider in every way it can be asked for -
+ * whole, in pieces, in place, in several parts - and checks that all give the same. One thread.
  */
 #ifndef KCF_OPENSSL_CALLS_H
 #define KCF_OPENSSL_CALLS_H
 
 #include "../fake-host.h"
 
-#define N(a) (sizeof(a) / sizeof((a)[0]))
+#define N(a)     (sizeof(a) / sizeof((a)[0]))
 #define DATA_MAX 1100
 
 /* A mechanism and what EVP calls it. */

@@ -45,8 +45,8 @@ static void evp_aead(const struct row_case *rc, const struct kcf_param_aead *p, 
 	if (len || ccm)
 		ck_assert_int_eq(EVP_EncryptUpdate(ctx, out, &n, len ? data : none, (int)len), 1);
 	ck_assert_int_eq(EVP_EncryptFinal_ex(ctx, out + n, &m), 1);
-	ck_assert_int_eq(EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, (int)p->tag_len, out + len),
-			 1);
+	ck_assert_int_eq(
+		EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, (int)p->tag_len, out + len), 1);
 	EVP_CIPHER_CTX_free(ctx);
 	EVP_CIPHER_free(cipher);
 }
@@ -94,9 +94,15 @@ START_TEST(aeads_every_length_in_every_way_as_evp_does)
 	fill(iv, sizeof(iv), 14);
 	for (size_t i = 0; i < N_LENGTHS; i++) {
 		size_t tag_len = strstr(rc->evp, "Poly1305") ? 16 : tags[i % N(tags)];
-		struct kcf_param_aead p = {.iv = iv, .iv_len = rc->iv_len, .aad = aad,
-					   .aad_len = i * 13 % 300, .tag_len = tag_len};
-		struct call c = {.t = &t, .op = KCF_OP_ENCRYPT, .param = &p, .in = data,
+		struct kcf_param_aead p = {.iv = iv,
+					   .iv_len = rc->iv_len,
+					   .aad = aad,
+					   .aad_len = i * 13 % 300,
+					   .tag_len = tag_len};
+		struct call c = {.t = &t,
+				 .op = KCF_OP_ENCRYPT,
+				 .param = &p,
+				 .in = data,
 				 .in_len = lengths[i]};
 
 		iv[0] += i;
@@ -104,7 +110,10 @@ START_TEST(aeads_every_length_in_every_way_as_evp_does)
 		all_ways(rc, &c, expect, lengths[i] + tag_len, true);
 		if (aead_streams(rc))
 			in_place_parts(rc, &c, expect, lengths[i] + tag_len);
-		c = (struct call){.t = &t, .op = KCF_OP_DECRYPT, .param = &p, .in = expect,
+		c = (struct call){.t = &t,
+				  .op = KCF_OP_DECRYPT,
+				  .param = &p,
+				  .in = expect,
 				  .in_len = lengths[i] + tag_len};
 		all_ways(rc, &c, data, lengths[i], true);
 		aead_twin(&c, lengths[i]);
@@ -149,8 +158,13 @@ START_TEST(bounds_what_an_aead_context_holds_back)
 	uint8_t key[16] = {1}, iv[12] = {2};
 	struct kcf_param_aead p = {.iv = iv, .iv_len = 12};
 	struct fake_template t = template_of("CKM_AES_GCM", key, 16);
-	struct call c = {.t = &t, .op = KCF_OP_ENCRYPT, .param = &p, .in = big, .in_len = 1 << 20,
-			 .out = out, .room = sizeof(out)};
+	struct call c = {.t = &t,
+			 .op = KCF_OP_ENCRYPT,
+			 .param = &p,
+			 .in = big,
+			 .in_len = 1 << 20,
+			 .out = out,
+			 .room = sizeof(out)};
 
 	ck_assert_int_eq(run_parts(&c, 100000, false), KCF_SUCCESS);
 	ck_assert_uint_eq(c.out_len, (1 << 20) + 16);
@@ -184,22 +198,27 @@ START_TEST(refuses_aead_parameters_out_of_range)
 		const char *name;
 		size_t key_len, iv_len, tag_len;
 	} bad[] = {
-		{"CKM_AES_GCM", 16, 0, 16},	      {"CKM_AES_GCM", 16, 129, 16},
-		{"CKM_AES_GCM", 16, 12, 17},	      {"CKM_AES_GCM", 16, 12, 5},
-		{"CKM_AES_GCM", 16, 12, 11},	      {"CKM_AES_CCM", 16, 6, 16},
-		{"CKM_AES_CCM", 16, 14, 16},	      {"CKM_AES_CCM", 16, 12, 5},
-		{"CKM_AES_CCM", 16, 12, 2},	      {"CKM_CHACHA20_POLY1305", 32, 11, 16},
+		{"CKM_AES_GCM", 16, 0, 16},           {"CKM_AES_GCM", 16, 129, 16},
+		{"CKM_AES_GCM", 16, 12, 17},          {"CKM_AES_GCM", 16, 12, 5},
+		{"CKM_AES_GCM", 16, 12, 11},          {"CKM_AES_CCM", 16, 6, 16},
+		{"CKM_AES_CCM", 16, 14, 16},          {"CKM_AES_CCM", 16, 12, 5},
+		{"CKM_AES_CCM", 16, 12, 2},           {"CKM_CHACHA20_POLY1305", 32, 11, 16},
 		{"CKM_CHACHA20_POLY1305", 32, 12, 8}, {"KCF_AES-OCB", 16, 16, 16},
-		{"KCF_AES-OCB", 16, 0, 16},	      {"KCF_AES-OCB", 16, 12, 7},
+		{"KCF_AES-OCB", 16, 0, 16},           {"KCF_AES-OCB", 16, 12, 7},
 	};
 	uint8_t key[32] = {1}, iv[130] = {0}, data[16] = {0}, out[64];
 
 	for (size_t i = 0; i < N(bad); i++) {
 		struct fake_template t = template_of(bad[i].name, key, bad[i].key_len);
-		struct kcf_param_aead p = {.iv = iv, .iv_len = bad[i].iv_len,
-					   .tag_len = bad[i].tag_len};
-		struct call c = {.t = &t, .op = KCF_OP_ENCRYPT, .param = &p, .in = data,
-				 .in_len = 16, .out = out, .room = 64};
+		struct kcf_param_aead p = {
+			.iv = iv, .iv_len = bad[i].iv_len, .tag_len = bad[i].tag_len};
+		struct call c = {.t = &t,
+				 .op = KCF_OP_ENCRYPT,
+				 .param = &p,
+				 .in = data,
+				 .in_len = 16,
+				 .out = out,
+				 .room = 64};
 
 		ck_assert_int_eq(run(&c), KCF_MECHANISM_PARAM_INVALID);
 		ck_assert_int_eq(run_parts(&c, 16, false), KCF_MECHANISM_PARAM_INVALID);
@@ -210,10 +229,16 @@ START_TEST(refuses_aead_parameters_out_of_range)
 	static uint8_t long_data[65536 + 16], long_out[65536 + 32];
 	struct fake_template t = template_of("CKM_AES_CCM", key, 16);
 	struct kcf_param_aead p = {.iv = iv, .iv_len = 13, .tag_len = 16};
-	struct call c = {.t = &t, .op = KCF_OP_ENCRYPT, .param = &p, .in = long_data,
-			 .in_len = 65536, .out = long_out, .room = sizeof(long_out)};
+	struct call c = {.t = &t,
+			 .op = KCF_OP_ENCRYPT,
+			 .param = &p,
+			 .in = long_data,
+			 .in_len = 65536,
+			 .out = long_out,
+			 .room = sizeof(long_out)};
 
-	ck_assert_int_eq(run(&c), KCF_DATA_LEN_RANGE); /* a 13-byte nonce leaves two for the length */
+	ck_assert_int_eq(run(&c),
+			 KCF_DATA_LEN_RANGE); /* a 13-byte nonce leaves two for the length */
 	c.in_len = 65535;
 	ck_assert_int_eq(run(&c), KCF_SUCCESS);
 	fake_template_free(&fake, &t);
@@ -229,8 +254,13 @@ START_TEST(leaves_the_error_queue_as_it_was)
 	ERR_raise(ERR_LIB_USER, 42);
 	unsigned long mine = ERR_peek_error();
 	for (size_t i = 0; i < N(aeads); i++) {
-		struct call c = {.t = &t, .op = KCF_OP_DECRYPT, .param = &p, .in = data,
-				 .in_len = 64, .out = out, .room = 64};
+		struct call c = {.t = &t,
+				 .op = KCF_OP_DECRYPT,
+				 .param = &p,
+				 .in = data,
+				 .in_len = 64,
+				 .out = out,
+				 .room = 64};
 
 		p.iv_len = aeads[i].iv_len == 128 ? 12 : aeads[i].iv_len;
 		t = template_case(&aeads[i]);
@@ -239,7 +269,8 @@ START_TEST(leaves_the_error_queue_as_it_was)
 		fake_template_free(&fake, &t);
 	}
 	t = template_of("CKM_AES_KEY_WRAP", key, 32);
-	struct call c = {.t = &t, .op = KCF_OP_DECRYPT, .in = data, .in_len = 64, .out = out, .room = 64};
+	struct call c = {
+		.t = &t, .op = KCF_OP_DECRYPT, .in = data, .in_len = 64, .out = out, .room = 64};
 	ck_assert_int_eq(run(&c), KCF_INVALID_MAC);
 	ck_assert_uint_eq(ERR_get_error(), mine);
 	ck_assert_uint_eq(ERR_peek_error(), 0);

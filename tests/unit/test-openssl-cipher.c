@@ -43,8 +43,8 @@ static const struct row_case wholes[] = {
 
 /* ---- ciphers --------------------------------------------------------------------------------- */
 
-static size_t evp_cipher(const struct row_case *rc, const uint8_t *iv, const uint8_t *data, size_t len,
-			 uint8_t *out)
+static size_t evp_cipher(const struct row_case *rc, const uint8_t *iv, const uint8_t *data,
+			 size_t len, uint8_t *out)
 {
 	EVP_CIPHER *cipher = EVP_CIPHER_fetch(NULL, rc->evp, NULL);
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
@@ -118,7 +118,11 @@ START_TEST(refuses_lengths_no_block_cipher_has)
 	for (size_t i = 0; i < N(ciphers); i++) {
 		const struct row_case *rc = &ciphers[i];
 		struct fake_template t = template_case(rc);
-		struct call c = {.t = &t, .op = KCF_OP_ENCRYPT, .in = data, .in_len = 17, .out = out,
+		struct call c = {.t = &t,
+				 .op = KCF_OP_ENCRYPT,
+				 .in = data,
+				 .in_len = 17,
+				 .out = out,
 				 .room = sizeof(out)};
 
 		param.iv_len = rc->iv_len;
@@ -153,17 +157,22 @@ START_TEST(refuses_lengths_no_whole_message_has)
 	static const struct {
 		const char *name;
 		size_t enc, dec;
-	} rows[] = {{"CKM_AES_XTS", 15, 15}, {"CKM_AES_CTS", 15, 15}, {"CKM_AES_KEY_WRAP", 8, 16},
-		    {"CKM_AES_KEY_WRAP", 17, 25}, {"CKM_AES_KEY_WRAP_KWP", 0, 8},
-		    {"CKM_AES_KEY_WRAP_KWP", 0, 17}};
+	} rows[] = {{"CKM_AES_XTS", 15, 15},        {"CKM_AES_CTS", 15, 15},
+		    {"CKM_AES_KEY_WRAP", 8, 16},    {"CKM_AES_KEY_WRAP", 17, 25},
+		    {"CKM_AES_KEY_WRAP_KWP", 0, 8}, {"CKM_AES_KEY_WRAP_KWP", 0, 17}};
 	uint8_t data[64] = {0}, out[80], iv[16] = {0}, key[32];
 	struct kcf_param_iv param = {iv, 16};
 
 	fill(key, sizeof(key), 9);
 	for (size_t i = 0; i < N(rows); i++) {
 		struct fake_template t = template_of(rows[i].name, key, 32);
-		struct call c = {.t = &t, .op = KCF_OP_ENCRYPT, .param = &param, .in = data,
-				 .in_len = rows[i].enc, .out = out, .room = sizeof(out)};
+		struct call c = {.t = &t,
+				 .op = KCF_OP_ENCRYPT,
+				 .param = &param,
+				 .in = data,
+				 .in_len = rows[i].enc,
+				 .out = out,
+				 .room = sizeof(out)};
 
 		ck_assert_int_eq(run(&c), KCF_DATA_LEN_RANGE);
 		c.op = KCF_OP_DECRYPT;
@@ -182,14 +191,24 @@ START_TEST(gives_bad_padding_one_status_and_writes_nothing)
 	struct kcf_param_iv param = {iv, 16};
 
 	for (unsigned pad = 0; pad < 256; pad++) {
-		struct call c = {.t = &raw, .op = KCF_OP_ENCRYPT, .param = &param, .in = plain,
-				 .in_len = 32, .out = crypt, .room = 32};
+		struct call c = {.t = &raw,
+				 .op = KCF_OP_ENCRYPT,
+				 .param = &param,
+				 .in = plain,
+				 .in_len = 32,
+				 .out = crypt,
+				 .room = 32};
 		bool good = pad >= 1 && pad <= 16;
 
 		memset(plain, (int)pad, sizeof(plain));
 		ck_assert_int_eq(run(&c), KCF_SUCCESS);
-		c = (struct call){.t = &padded, .op = KCF_OP_DECRYPT, .param = &param, .in = crypt,
-				  .in_len = 32, .out = out, .room = 32};
+		c = (struct call){.t = &padded,
+				  .op = KCF_OP_DECRYPT,
+				  .param = &param,
+				  .in = crypt,
+				  .in_len = 32,
+				  .out = out,
+				  .room = 32};
 		memset(out, 0, sizeof(out));
 		ck_assert_int_eq(run(&c), good ? KCF_SUCCESS : KCF_INVALID_MAC);
 		ck_assert_uint_eq(c.out_len, good ? 32 - pad : 0);
@@ -199,11 +218,21 @@ START_TEST(gives_bad_padding_one_status_and_writes_nothing)
 		if (pad < 2 || pad > 16)
 			continue;
 		plain[31 - pad / 2] ^= 1; /* one padding byte is wrong */
-		c = (struct call){.t = &raw, .op = KCF_OP_ENCRYPT, .param = &param, .in = plain,
-				  .in_len = 32, .out = crypt, .room = 32};
+		c = (struct call){.t = &raw,
+				  .op = KCF_OP_ENCRYPT,
+				  .param = &param,
+				  .in = plain,
+				  .in_len = 32,
+				  .out = crypt,
+				  .room = 32};
 		ck_assert_int_eq(run(&c), KCF_SUCCESS);
-		c = (struct call){.t = &padded, .op = KCF_OP_DECRYPT, .param = &param, .in = crypt,
-				  .in_len = 32, .out = out, .room = 32};
+		c = (struct call){.t = &padded,
+				  .op = KCF_OP_DECRYPT,
+				  .param = &param,
+				  .in = crypt,
+				  .in_len = 32,
+				  .out = out,
+				  .room = 32};
 		ck_assert_int_eq(run(&c), KCF_INVALID_MAC);
 	}
 	fake_template_free(&fake, &raw);
@@ -220,12 +249,20 @@ START_TEST(refuses_a_wrapped_key_that_was_changed)
 	fill(key, sizeof(key), 11);
 	for (size_t i = 0; i < N(names); i++) {
 		struct fake_template t = template_of(names[i], kek, 32);
-		struct call c = {.t = &t, .op = KCF_OP_ENCRYPT, .in = key, .in_len = 24,
-				 .out = wrapped, .room = 40};
+		struct call c = {.t = &t,
+				 .op = KCF_OP_ENCRYPT,
+				 .in = key,
+				 .in_len = 24,
+				 .out = wrapped,
+				 .room = 40};
 
 		ck_assert_int_eq(run(&c), KCF_SUCCESS);
-		c = (struct call){.t = &t, .op = KCF_OP_DECRYPT, .in = wrapped,
-				  .in_len = c.out_len, .out = out, .room = 40};
+		c = (struct call){.t = &t,
+				  .op = KCF_OP_DECRYPT,
+				  .in = wrapped,
+				  .in_len = c.out_len,
+				  .out = out,
+				  .room = 40};
 		for (size_t bit = 0; bit < c.in_len * 8; bit += 5) {
 			memset(out, 0xaa, sizeof(out));
 			wrapped[bit / 8] ^= 1 << bit % 8;
@@ -262,13 +299,13 @@ START_TEST(refuses_keys_of_wrong_length_or_weak)
 				 KCF_KEY_TYPE_INCONSISTENT);
 	}
 	struct kcf_key_data equal_halves = {KCF_KEY_RAW, key, 64};
-	ck_assert_int_eq(fake_template_new(&fake, fake_row(&fake, "CKM_AES_XTS", ~0u),
-					   &equal_halves, &t),
-			 KCF_KEY_TYPE_INCONSISTENT);
+	ck_assert_int_eq(
+		fake_template_new(&fake, fake_row(&fake, "CKM_AES_XTS", ~0u), &equal_halves, &t),
+		KCF_KEY_TYPE_INCONSISTENT);
 	equal_halves.len = 48;
-	ck_assert_int_eq(fake_template_new(&fake, fake_row(&fake, "CKM_AES_XTS", ~0u),
-					   &equal_halves, &t),
-			 KCF_KEY_SIZE_RANGE);
+	ck_assert_int_eq(
+		fake_template_new(&fake, fake_row(&fake, "CKM_AES_XTS", ~0u), &equal_halves, &t),
+		KCF_KEY_SIZE_RANGE);
 }
 END_TEST
 

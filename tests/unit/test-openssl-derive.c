@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The openssl provider's key agreement, key derivation, random bytes and key generation, against published
- * values and libcrypto's EVP interface.
+ * The openssl provider's key agreement, key derivation, random bytes and key generation, against
+ * published values and libcrypto's EVP interface.
  */
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -109,6 +109,13 @@ START_TEST(refuses_a_peer_of_another_curve)
 		ck_assert_int_eq(run(&c), KCF_MECHANISM_PARAM_INVALID);
 		EVP_PKEY_free(peer);
 	}
+	EVP_PKEY *explicit = EVP_EC_gen("P-256"); /* the right curve, but spelled out */
+	uint8_t *end = spki;
+	EVP_PKEY_set_utf8_string_param(explicit, OSSL_PKEY_PARAM_EC_ENCODING, "explicit");
+	p.peer_len = (size_t)i2d_PUBKEY(explicit, &end);
+	ck_assert_uint_gt(p.peer_len, 200);
+	ck_assert_int_eq(run(&c), KCF_MECHANISM_PARAM_INVALID);
+	EVP_PKEY_free(explicit);
 	EVP_PKEY *x = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
 	uint8_t *at = spki;
 	p.peer_len = (size_t)i2d_PUBKEY(x, &at);
@@ -141,7 +148,10 @@ START_TEST(agrees_on_x25519_and_x448)
 		t[0] = template_of("CKM_ECDH1_DERIVE", raw, raw_len);
 		t[1] = agree_template("CKM_ECDH1_DERIVE", key);
 		for (size_t k = 0; k < 2; k++) {
-			struct call c = {.t = &t[k], .op = KCF_OP_DERIVE, .param = &p, .out = out,
+			struct call c = {.t = &t[k],
+					 .op = KCF_OP_DERIVE,
+					 .param = &p,
+					 .out = out,
 					 .room = 56};
 
 			p = (struct kcf_param_ecdh){peer_raw, width[i]};
@@ -171,7 +181,8 @@ START_TEST(agrees_with_diffie_hellman)
 	EVP_PKEY *key = NULL, *peer = NULL;
 	EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "DH", NULL);
 	OSSL_PARAM params[] = {
-		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char[]){"ffdhe2048"}, 0),
+		OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, (char[]){"ffdhe2048"},
+						 0),
 		OSSL_PARAM_construct_end(),
 	};
 	uint8_t expect[256], out[256], spki[DER_MAX], *value = NULL, *at = spki;
@@ -215,9 +226,12 @@ static const struct {
 	kcf_mech_t mech;
 	const char *evp;
 	size_t len;
-} hashes[] = {{KCF_M_SHA_1, "SHA1", 20},	    {KCF_M_SHA256, "SHA256", 32},
-	      {KCF_M_SHA384, "SHA384", 48},	    {KCF_M_SHA512, "SHA512", 64},
-	      {KCF_M_SHA512_256, "SHA512-256", 32}, {KCF_M_SHA3_256, "SHA3-256", 32}};
+} hashes[] = {{KCF_M_SHA_1, "SHA1", 20},
+	      {KCF_M_SHA256, "SHA256", 32},
+	      {KCF_M_SHA384, "SHA384", 48},
+	      {KCF_M_SHA512, "SHA512", 64},
+	      {KCF_M_SHA512_256, "SHA512-256", 32},
+	      {KCF_M_SHA3_256, "SHA3-256", 32}};
 
 static void evp_kdf(const char *name, const OSSL_PARAM *params, uint8_t *out, size_t len)
 {
@@ -252,13 +266,12 @@ START_TEST(derives_with_hkdf)
 			struct kcf_param_hkdf p = {hashes[i].mech, flags, salt, 50, info, 40};
 			size_t len = flags == KCF_HKDF_EXTRACT ? hashes[i].len : 300;
 			struct fake_template t = template_of("CKM_HKDF_DERIVE", key, sizeof(key));
-			struct call c = {.t = &t, .op = KCF_OP_DERIVE, .param = &p, .out = out,
-					 .room = len};
-			OSSL_PARAM params[] = {text("digest", hashes[i].evp),
-					       text("mode", modes[flags]),
-					       octets("key", key, sizeof(key)),
-					       octets("salt", salt, 50), octets("info", info, 40),
-					       OSSL_PARAM_construct_end()};
+			struct call c = {
+				.t = &t, .op = KCF_OP_DERIVE, .param = &p, .out = out, .room = len};
+			OSSL_PARAM params[] = {
+				text("digest", hashes[i].evp),   text("mode", modes[flags]),
+				octets("key", key, sizeof(key)), octets("salt", salt, 50),
+				octets("info", info, 40),        OSSL_PARAM_construct_end()};
 
 			evp_kdf("HKDF", params, expect, len);
 			ck_assert_int_eq(run(&c), KCF_SUCCESS);
@@ -288,7 +301,8 @@ START_TEST(derives_with_hkdf_from_nothing)
 	struct call c = {.t = &t, .op = KCF_OP_DERIVE, .param = &p, .out = out, .room = 42};
 
 	memset(key, 0x0b, sizeof(key));
-	unhex("8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c8",
+	unhex("8da4e775a563c18f715f802a063c5a31b8a11f5c5ee1879ec3454e5f3c738d2d9d201395faa4b61a96c"
+	      "8",
 	      expect);
 	t = template_of("CKM_HKDF_DERIVE", key, 22);
 	ck_assert_int_eq(run(&c), KCF_SUCCESS);
@@ -318,7 +332,8 @@ START_TEST(bounds_what_hkdf_makes)
 	uint8_t key[16] = {1};
 	struct kcf_param_hkdf p = {.hash = KCF_M_SHA256};
 	struct fake_template t = template_of("CKM_HKDF_DERIVE", key, 16);
-	struct call c = {.t = &t, .op = KCF_OP_DERIVE, .param = &p, .out = out, .room = sizeof(out)};
+	struct call c = {
+		.t = &t, .op = KCF_OP_DERIVE, .param = &p, .out = out, .room = sizeof(out)};
 
 	ck_assert_int_eq(run(&c), KCF_DATA_LEN_RANGE);
 	c.room--;
@@ -340,11 +355,12 @@ START_TEST(derives_with_pbkdf2)
 		unsigned iterations = rounds[i % N(rounds)];
 		struct kcf_param_pbkdf2 p = {hashes[h].mech, iterations, salt, 20};
 		struct fake_template t = template_of("CKM_PKCS5_PBKD2", "password", 8);
-		struct call c = {.t = &t, .op = KCF_OP_DERIVE, .param = &p, .out = out, .room = 150};
+		struct call c = {
+			.t = &t, .op = KCF_OP_DERIVE, .param = &p, .out = out, .room = 150};
 		EVP_MD *md = EVP_MD_fetch(NULL, hashes[h].evp, NULL);
 
-		ck_assert_int_eq(PKCS5_PBKDF2_HMAC("password", 8, salt, 20, (int)iterations, md, 150,
-						   expect),
+		ck_assert_int_eq(PKCS5_PBKDF2_HMAC("password", 8, salt, 20, (int)iterations, md,
+						   150, expect),
 				 1);
 		EVP_MD_free(md);
 		ck_assert_int_eq(run_cut(&c, 1, 11), KCF_SUCCESS);
@@ -371,7 +387,8 @@ static const struct kbkdf_case {
 	{KCF_M_AES_CMAC, "CMAC", "cipher", "AES-256-CBC", 0},
 	{KCF_M_AES_CMAC, "CMAC", "cipher", "AES-256-CBC", KCF_KBKDF_FEEDBACK},
 	{KCF_M_SHA512_HMAC, "HMAC", "digest", "SHA512", KCF_KBKDF_NO_L},
-	{KCF_M_SHA384_HMAC, "HMAC", "digest", "SHA384", KCF_KBKDF_NO_SEPARATOR | KCF_KBKDF_FEEDBACK},
+	{KCF_M_SHA384_HMAC, "HMAC", "digest", "SHA384",
+	 KCF_KBKDF_NO_SEPARATOR | KCF_KBKDF_FEEDBACK},
 };
 
 START_TEST(derives_with_kbkdf)
@@ -437,14 +454,16 @@ START_TEST(derives_with_scrypt_within_its_memory)
 	struct fake_template t = template_of("KCF_SCRYPT", "", 0);
 	struct call c = {.t = &t, .op = KCF_OP_DERIVE, .param = &p, .out = out, .room = 64};
 
-	unhex("77d6576238657b203b19ca42c18a0497f16b4844e3074ae8dfdffa3fede21442fcd0069ded0948f8326a753a0f"
+	unhex("77d6576238657b203b19ca42c18a0497f16b4844e3074ae8dfdffa3fede21442fcd0069ded0948f8326a"
+	      "753a0f"
 	      "c81f17e8d3e0fb2e0d3628cf35e20c38d18906",
 	      expect);
 	ck_assert_int_eq(run(&c), KCF_SUCCESS);
 	ck_assert_mem_eq(out, expect, 64);
 	fake_template_free(&fake, &t);
 
-	unhex("fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b3731622eaf30d92e22a3886ff109279d"
+	unhex("fdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b3731622eaf30d92e22a3886ff1"
+	      "09279d"
 	      "9830dac727afb94a83ee6d8360cbdfa2cc0640",
 	      expect);
 	t = template_of("KCF_SCRYPT", "password", 8);
@@ -452,9 +471,14 @@ START_TEST(derives_with_scrypt_within_its_memory)
 	ck_assert_int_eq(run_cut(&c, 1, 10), KCF_SUCCESS);
 	ck_assert_mem_eq(out, expect, 64);
 	static const struct kcf_param_scrypt bad[] = {
-		{1 << 20, 9, 1, NULL, 0}, {1000, 8, 1, NULL, 0},	{1, 8, 1, NULL, 0},
-		{16, 0, 1, NULL, 0},	  {16, 8, 0, NULL, 0},	{16, UINT32_MAX, 1, NULL, 0},
-		{UINT64_MAX / 2 + 1, 8, 1, NULL, 0},		{16, 1, UINT32_MAX, NULL, 0},
+		{1 << 20, 9, 1, NULL, 0},
+		{1000, 8, 1, NULL, 0},
+		{1, 8, 1, NULL, 0},
+		{16, 0, 1, NULL, 0},
+		{16, 8, 0, NULL, 0},
+		{16, UINT32_MAX, 1, NULL, 0},
+		{UINT64_MAX / 2 + 1, 8, 1, NULL, 0},
+		{16, 1, UINT32_MAX, NULL, 0},
 		{16, 1 << 15, 1 << 15, NULL, 0},
 	};
 	for (size_t i = 0; i < N(bad); i++) {
@@ -537,7 +561,10 @@ static const struct {
 	{"CKM_EC_KEY_PAIR_GEN", "CKM_ECDSA_SHA512", {0, KCF_CURVE_P521}, KCF_OP_SIGN},
 	{"CKM_EC_EDWARDS_KEY_PAIR_GEN", "CKM_EDDSA", {0, KCF_CURVE_ED25519}, KCF_OP_SIGN},
 	{"CKM_EC_EDWARDS_KEY_PAIR_GEN", "CKM_EDDSA", {0, KCF_CURVE_ED448}, KCF_OP_SIGN},
-	{"CKM_EC_MONTGOMERY_KEY_PAIR_GEN", "CKM_ECDH1_DERIVE", {0, KCF_CURVE_X25519}, KCF_OP_DERIVE},
+	{"CKM_EC_MONTGOMERY_KEY_PAIR_GEN",
+	 "CKM_ECDH1_DERIVE",
+	 {0, KCF_CURVE_X25519},
+	 KCF_OP_DERIVE},
 	{"CKM_EC_MONTGOMERY_KEY_PAIR_GEN", "CKM_ECDH1_DERIVE", {0, KCF_CURVE_X448}, KCF_OP_DERIVE},
 };
 
@@ -568,15 +595,23 @@ START_TEST(generates_key_pairs_that_work)
 	fake_template_free(&fake, &t);
 
 	t = template_format(pairs[_i].use, KCF_KEY_PKCS8, priv, priv_len);
-	c = (struct call){.t = &t, .op = pairs[_i].op, .in = priv, .in_len = 40, .out = out,
+	c = (struct call){.t = &t,
+			  .op = pairs[_i].op,
+			  .in = priv,
+			  .in_len = 40,
+			  .out = out,
 			  .room = sizeof(out)};
 	if (pairs[_i].op == KCF_OP_DERIVE)
 		c.param = &ecdh;
 	ck_assert_int_eq(run(&c), KCF_SUCCESS);
 	if (pairs[_i].op == KCF_OP_SIGN) {
 		other = template_format(pairs[_i].use, KCF_KEY_SPKI, pub, ecdh.peer_len);
-		c = (struct call){.t = &other, .op = KCF_OP_VERIFY, .in = priv, .in_len = 40,
-				  .check = out, .check_len = c.out_len};
+		c = (struct call){.t = &other,
+				  .op = KCF_OP_VERIFY,
+				  .in = priv,
+				  .in_len = 40,
+				  .check = out,
+				  .check_len = c.out_len};
 		ck_assert_int_eq(run(&c), KCF_SUCCESS);
 		out[20] ^= 1;
 		ck_assert_int_eq(run(&c), KCF_SIGNATURE_INVALID);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the openssl provider does not do once a thread state has been used: allocate, call the kernel. And
- * that threads may share a template.
+ * What the openssl provider does not do once a thread state has been used: allocate, call the
+ * kernel. And that threads may share a template.
  *
- * Allocations are counted by this program's own malloc, which stands in front of the C library's for
- * libcrypto and the module too; system calls kill a child under strict seccomp.
+ * Allocations are counted by this program's own malloc, which stands in front of the C library's
+ * for libcrypto and the module too; system calls kill a child under strict seccomp.
  */
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -65,7 +65,8 @@ static bool is_warm_row(const struct kcf_mech_row *row)
 static const void *warm_param(struct warm *w)
 {
 	w->iv_param = (struct kcf_param_iv){w->iv, strstr(w->row->name, "DES3") ? 8 : 16};
-	w->aead_param = (struct kcf_param_aead){.iv = w->iv, .iv_len = 12, .aad = w->iv, .aad_len = 5};
+	w->aead_param =
+		(struct kcf_param_aead){.iv = w->iv, .iv_len = 12, .aad = w->iv, .aad_len = 5};
 	w->mac_param = (struct kcf_param_mac){.iv = w->iv, .iv_len = 12};
 	switch (w->row->param_kind) {
 	case KCF_PARAM_IV:
@@ -96,7 +97,7 @@ static void warm_init(struct warm *w, uint32_t row)
 		uint16_t first = w->row->classes & KCF_CLASS_DIGEST ? KCF_OP_DIGEST
 				 : w->row->classes & KCF_CLASS_MAC  ? KCF_OP_MAC
 								    : KCF_OP_ENCRYPT;
-		uint16_t second = first == KCF_OP_MAC	    ? KCF_OP_MAC_VERIFY
+		uint16_t second = first == KCF_OP_MAC       ? KCF_OP_MAC_VERIFY
 				  : first == KCF_OP_ENCRYPT ? KCF_OP_DECRYPT
 							    : KCF_OP_DIGEST;
 
@@ -140,7 +141,8 @@ START_TEST(allocates_nothing_after_the_first_use)
 		n_allocated = 0;
 		warm_init(&w, row);
 		ck_assert_msg(warm_run(&w), "%s", w.row->name);
-		ck_assert_uint_gt(n_allocated, 1); /* the counter does see the module and libcrypto */
+		ck_assert_uint_gt(n_allocated,
+				  1); /* the counter does see the module and libcrypto */
 		n_allocated = 0;
 		for (unsigned i = 0; i < 10; i++)
 			ok = warm_run(&w) && ok;
@@ -224,8 +226,13 @@ START_TEST(serves_threads_from_one_template)
 {
 	uint8_t key[32] = {1}, iv[12] = {2}, data[64] = {5};
 	struct shared s = {.param = {.iv = iv, .iv_len = 12}};
-	struct call c = {.t = &s.t, .op = KCF_OP_ENCRYPT, .param = &s.param, .in = data,
-			 .in_len = 64, .out = s.expect, .room = 80};
+	struct call c = {.t = &s.t,
+			 .op = KCF_OP_ENCRYPT,
+			 .param = &s.param,
+			 .in = data,
+			 .in_len = 64,
+			 .out = s.expect,
+			 .room = 80};
 	pthread_t threads[4];
 	void *result;
 

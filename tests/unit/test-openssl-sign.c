@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The openssl provider's signatures and RSA encryption, both ways against libcrypto's EVP interface, each
- * with a tampered twin; key formats and sizes.
+ * The openssl provider's signatures and RSA encryption, both ways against libcrypto's EVP
+ * interface, each with a tampered twin; key formats and sizes.
  */
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -92,7 +92,7 @@ static void free_keys(void)
 struct sign_case {
 	const char *name;
 	const char *hash; /* NULL: the input is what is signed */
-	size_t raw_len;	  /* its length then */
+	size_t raw_len;   /* its length then */
 	bool pss;
 };
 
@@ -138,9 +138,13 @@ static void verify_all(const struct sign_case *sc, const struct pair *p, const v
 	struct fake_template pub = template_format(sc->name, KCF_KEY_SPKI, p->pub, p->pub_len);
 	struct fake_template priv = template_format(sc->name, KCF_KEY_PKCS8, p->priv, p->priv_len);
 	uint8_t bad_sig[SIG_MAX], bad_data[sizeof(data)];
-	struct call c = {.t = &pub, .op = KCF_OP_VERIFY, .param = param, .in = data,
+	struct call c = {.t = &pub,
+			 .op = KCF_OP_VERIFY,
+			 .param = param,
+			 .in = data,
 			 .in_len = sc->raw_len ? sc->raw_len : sizeof(data),
-			 .check = sig, .check_len = sig_len};
+			 .check = sig,
+			 .check_len = sig_len};
 
 	ck_assert_msg(run(&c) == KCF_SUCCESS, "%s", sc->name);
 	ck_assert_int_eq(run_cut(&c, 1, 1), KCF_SUCCESS);
@@ -177,8 +181,12 @@ static size_t sign_with(const struct sign_case *sc, const struct pair *p, const 
 			uint8_t *sig)
 {
 	struct fake_template t = template_format(sc->name, KCF_KEY_PKCS8, p->priv, p->priv_len);
-	struct call c = {.t = &t, .op = KCF_OP_SIGN, .param = param, .in = data,
-			 .in_len = sc->raw_len ? sc->raw_len : sizeof(data), .out = sig,
+	struct call c = {.t = &t,
+			 .op = KCF_OP_SIGN,
+			 .param = param,
+			 .in = data,
+			 .in_len = sc->raw_len ? sc->raw_len : sizeof(data),
+			 .out = sig,
 			 .room = 0};
 	size_t need;
 
@@ -202,7 +210,7 @@ static size_t sign_with(const struct sign_case *sc, const struct pair *p, const 
 }
 
 static const struct sign_case pkcs1[] = {
-	{"CKM_SHA1_RSA_PKCS", "SHA1"},	     {"CKM_SHA224_RSA_PKCS", "SHA2-224"},
+	{"CKM_SHA1_RSA_PKCS", "SHA1"},       {"CKM_SHA224_RSA_PKCS", "SHA2-224"},
 	{"CKM_SHA256_RSA_PKCS", "SHA2-256"}, {"CKM_SHA384_RSA_PKCS", "SHA2-384"},
 	{"CKM_SHA512_RSA_PKCS", "SHA2-512"}, {"CKM_RSA_PKCS", NULL, 245},
 };
@@ -237,7 +245,9 @@ START_TEST(signs_and_verifies_rsa_pss_with_any_salt)
 	const struct sign_case *sc = &pss[_i];
 	static const struct {
 		int kcf, evp;
-	} salts[] = {{KCF_SALT_DIGEST, RSA_PSS_SALTLEN_DIGEST}, {0, 0}, {7, 7},
+	} salts[] = {{KCF_SALT_DIGEST, RSA_PSS_SALTLEN_DIGEST},
+		     {0, 0},
+		     {7, 7},
 		     {KCF_SALT_AUTO, RSA_PSS_SALTLEN_AUTO}};
 	uint8_t sig[SIG_MAX];
 
@@ -259,12 +269,16 @@ START_TEST(checks_pss_parameters)
 	const struct sign_case sc = {"CKM_SHA256_RSA_PKCS_PSS", "SHA2-256", 0, true};
 	struct kcf_param_rsa_pss p = {0, 0, 20}, other = {0, 0, 21};
 	static const struct kcf_param_rsa_pss bad[] = {
-		{KCF_M_SHA_1, 0, 20},  {KCF_M_AES_CBC, 0, 20}, {0, KCF_M_SHAKE128, 20},
-		{0, 0, 256 - 32 - 1}, {0, 0, -3},
+		{KCF_M_SHA_1, 0, 20},
+		{KCF_M_AES_CBC, 0, 20},
+		{0, KCF_M_SHAKE128, 20},
+		{0, 0, 256 - 32 - 1},
+		{0, 0, -3},
 	};
 	struct fake_template t = template_format(sc.name, KCF_KEY_PKCS8, rsa.priv, rsa.priv_len);
 	uint8_t sig[SIG_MAX];
-	struct call c = {.t = &t, .op = KCF_OP_VERIFY, .in = data, .in_len = sizeof(data), .check = sig};
+	struct call c = {
+		.t = &t, .op = KCF_OP_VERIFY, .in = data, .in_len = sizeof(data), .check = sig};
 
 	c.check_len = sign_with(&sc, &rsa, &p, sig);
 	c.param = &p;
@@ -288,8 +302,13 @@ START_TEST(signs_a_digest_with_pss)
 	struct kcf_param_rsa_pss p = {KCF_M_SHA384, KCF_M_SHA384, 48};
 	struct fake_template t = template_format(raw.name, KCF_KEY_PKCS8, rsa.priv, rsa.priv_len);
 	uint8_t sig[SIG_MAX], digest[64];
-	struct call c = {.t = &t, .op = KCF_OP_SIGN, .param = &p, .in = digest, .in_len = 48,
-			 .out = sig, .room = SIG_MAX};
+	struct call c = {.t = &t,
+			 .op = KCF_OP_SIGN,
+			 .param = &p,
+			 .in = digest,
+			 .in_len = 48,
+			 .out = sig,
+			 .room = SIG_MAX};
 
 	sign_with(&raw, &rsa, &p, sig);
 	EVP_Q_digest(NULL, "SHA384", NULL, data, sizeof(data), digest, NULL);
@@ -302,7 +321,7 @@ START_TEST(signs_a_digest_with_pss)
 END_TEST
 
 static const struct sign_case ecdsa[] = {
-	{"CKM_ECDSA_SHA1", "SHA1"},	  {"CKM_ECDSA_SHA224", "SHA2-224"},
+	{"CKM_ECDSA_SHA1", "SHA1"},       {"CKM_ECDSA_SHA224", "SHA2-224"},
 	{"CKM_ECDSA_SHA256", "SHA2-256"}, {"CKM_ECDSA_SHA384", "SHA2-384"},
 	{"CKM_ECDSA_SHA512", "SHA2-512"},
 };
@@ -357,8 +376,12 @@ START_TEST(accepts_strict_der_signatures_alone)
 	struct fake_template t = template_format(sc.name, KCF_KEY_SPKI, ec[0].pub, ec[0].pub_len);
 	struct kcf_param_sign param = {.flags = KCF_SIG_DER};
 	uint8_t rs[SIG_MAX], der[SIG_MAX], bad[SIG_MAX];
-	struct call c = {.t = &t, .op = KCF_OP_VERIFY, .param = &param, .in = data,
-			 .in_len = sizeof(data), .check = der};
+	struct call c = {.t = &t,
+			 .op = KCF_OP_VERIFY,
+			 .param = &param,
+			 .in = data,
+			 .in_len = sizeof(data),
+			 .check = der};
 	size_t len;
 
 	sign_with(&sc, &ec[0], NULL, rs);
@@ -406,8 +429,12 @@ START_TEST(signs_and_verifies_eddsa_with_every_key_format)
 	for (size_t i = 0; i < 2; i++) {
 		size_t len = sign_with(&sc, pairs[i], NULL, sig), raw_len = sizeof(raw);
 		struct fake_template t;
-		struct call c = {.t = &t, .op = KCF_OP_SIGN, .in = data, .in_len = sizeof(data),
-				 .out = again, .room = SIG_MAX};
+		struct call c = {.t = &t,
+				 .op = KCF_OP_SIGN,
+				 .in = data,
+				 .in_len = sizeof(data),
+				 .out = again,
+				 .room = SIG_MAX};
 
 		ck_assert_uint_eq(len, sig_len[i]);
 		ck_assert(evp_verify(pairs[i]->key, &sc, 0, data, sizeof(data), sig, len));
@@ -438,11 +465,11 @@ START_TEST(refuses_eddsa_variants_libcrypto_lacks)
 		{.context = (const uint8_t *)"x", .context_len = 1},
 		{.flags = KCF_SIG_DER},
 	};
-	struct fake_template t = template_format("CKM_EDDSA", KCF_KEY_PKCS8, ed25519.priv,
-						 ed25519.priv_len);
+	struct fake_template t =
+		template_format("CKM_EDDSA", KCF_KEY_PKCS8, ed25519.priv, ed25519.priv_len);
 	uint8_t sig[SIG_MAX];
-	struct call c = {.t = &t, .op = KCF_OP_SIGN, .in = data, .in_len = 5, .out = sig,
-			 .room = SIG_MAX};
+	struct call c = {
+		.t = &t, .op = KCF_OP_SIGN, .in = data, .in_len = 5, .out = sig, .room = SIG_MAX};
 
 	for (size_t i = 0; i < N(bad); i++) {
 		c.param = &bad[i];
@@ -454,8 +481,8 @@ END_TEST
 
 START_TEST(signs_and_verifies_dsa)
 {
-	static const struct sign_case cases[] = {{"CKM_DSA_SHA1", "SHA1"}, {"CKM_DSA_SHA256", "SHA2-256"},
-						 {"CKM_DSA", NULL, 32}};
+	static const struct sign_case cases[] = {
+		{"CKM_DSA_SHA1", "SHA1"}, {"CKM_DSA_SHA256", "SHA2-256"}, {"CKM_DSA", NULL, 32}};
 	struct kcf_param_sign der = {.flags = KCF_SIG_DER};
 	uint8_t sig[SIG_MAX];
 
@@ -491,7 +518,8 @@ START_TEST(refuses_keys_of_another_type_or_form)
 			 KCF_KEY_TYPE_INCONSISTENT);
 	ck_assert_int_eq(template_status("CKM_RSA_PKCS", KCF_KEY_RAW, rsa.priv, 32),
 			 KCF_KEY_TYPE_INCONSISTENT);
-	ck_assert_int_eq(template_status("CKM_EDDSA", KCF_KEY_RAW, rsa.priv, 33), KCF_KEY_SIZE_RANGE);
+	ck_assert_int_eq(template_status("CKM_EDDSA", KCF_KEY_RAW, rsa.priv, 33),
+			 KCF_KEY_SIZE_RANGE);
 	ck_assert_int_eq(template_status("CKM_RSA_PKCS", KCF_KEY_PKCS8, NULL, 0),
 			 KCF_KEY_TYPE_INCONSISTENT);
 	memcpy(der, rsa.priv, rsa.priv_len); /* a byte after the end */
@@ -513,14 +541,15 @@ START_TEST(refuses_keys_of_sizes_it_does_not_offer)
 	struct pair tiny = {.key = EVP_RSA_gen(512)};
 	struct fake_template t;
 	uint8_t sig[SIG_MAX];
-	struct call c = {.t = &t, .op = KCF_OP_SIGN, .in = data, .in_len = 5, .out = sig,
-			 .room = SIG_MAX};
+	struct call c = {
+		.t = &t, .op = KCF_OP_SIGN, .in = data, .in_len = 5, .out = sig, .room = SIG_MAX};
 
 	encode(&tiny);
 	ck_assert_int_eq(template_status("CKM_RSA_PKCS", KCF_KEY_SPKI, tiny.pub, tiny.pub_len),
 			 KCF_KEY_SIZE_RANGE);
 	EVP_PKEY_free(tiny.key);
-	t = template_format("CKM_SHA256_RSA_PKCS", KCF_KEY_PKCS8, rsa_small.priv, rsa_small.priv_len);
+	t = template_format("CKM_SHA256_RSA_PKCS", KCF_KEY_PKCS8, rsa_small.priv,
+			    rsa_small.priv_len);
 	ck_assert_int_eq(run(&c), KCF_KEY_SIZE_RANGE); /* it may verify */
 	fake_template_free(&fake, &t);
 	tiny.key = EVP_EC_gen("secp160r1");
@@ -535,8 +564,8 @@ START_TEST(refuses_explicit_curve_parameters)
 {
 	struct pair p = {.key = EVP_EC_gen("P-256")};
 
-	ck_assert_int_eq(EVP_PKEY_set_utf8_string_param(p.key, OSSL_PKEY_PARAM_EC_ENCODING, "explicit"),
-			 1);
+	ck_assert_int_eq(
+		EVP_PKEY_set_utf8_string_param(p.key, OSSL_PKEY_PARAM_EC_ENCODING, "explicit"), 1);
 	encode(&p);
 	ck_assert_uint_gt(p.pub_len, ec[0].pub_len + 100);
 	ck_assert_int_eq(template_status("CKM_ECDSA", KCF_KEY_SPKI, p.pub, p.pub_len),
@@ -582,8 +611,8 @@ static size_t evp_rsa(bool encrypt, const struct kcf_param_rsa_oaep *p, const ch
 		EVP_PKEY_CTX_set_rsa_oaep_md_name(ctx, hash, NULL);
 		EVP_PKEY_CTX_set_rsa_mgf1_md_name(ctx, mgf, NULL);
 		if (p && p->label_len)
-			EVP_PKEY_CTX_set0_rsa_oaep_label(ctx, OPENSSL_memdup(p->label, p->label_len),
-							 (int)p->label_len);
+			EVP_PKEY_CTX_set0_rsa_oaep_label(
+				ctx, OPENSSL_memdup(p->label, p->label_len), (int)p->label_len);
 	}
 	ck_assert_int_eq(encrypt ? EVP_PKEY_encrypt(ctx, out, &len, in, in_len)
 				 : EVP_PKEY_decrypt(ctx, out, &len, in, in_len),
@@ -600,10 +629,20 @@ static void crypt_both_ways(const char *name, const struct kcf_param_rsa_oaep *p
 	uint8_t crypt[SIG_MAX], plain[SIG_MAX];
 
 	for (size_t len = 0; len <= max; len = len * 3 + 1) {
-		struct call e = {.t = &pub, .op = KCF_OP_ENCRYPT, .param = p, .in = data,
-				 .in_len = len, .out = crypt, .room = 256};
-		struct call d = {.t = &priv, .op = KCF_OP_DECRYPT, .param = p, .in = crypt,
-				 .in_len = 256, .out = plain, .room = len};
+		struct call e = {.t = &pub,
+				 .op = KCF_OP_ENCRYPT,
+				 .param = p,
+				 .in = data,
+				 .in_len = len,
+				 .out = crypt,
+				 .room = 256};
+		struct call d = {.t = &priv,
+				 .op = KCF_OP_DECRYPT,
+				 .param = p,
+				 .in = crypt,
+				 .in_len = 256,
+				 .out = plain,
+				 .room = len};
 
 		ck_assert_int_eq(run_cut(&e, 3, 7), KCF_SUCCESS);
 		ck_assert_uint_eq(e.out_len, 256);
@@ -651,12 +690,12 @@ START_TEST(checks_oaep_parameters)
 {
 	static const struct kcf_param_rsa_oaep bad[] = {
 		{KCF_M_AES_CBC, 0, NULL, 0}, {KCF_M_SHA256, 9999, NULL, 0}, {0, 0, NULL, 5}};
-	struct fake_template t = template_format("CKM_RSA_PKCS_OAEP", KCF_KEY_PKCS8, rsa.priv,
-						 rsa.priv_len);
+	struct fake_template t =
+		template_format("CKM_RSA_PKCS_OAEP", KCF_KEY_PKCS8, rsa.priv, rsa.priv_len);
 	struct kcf_param_rsa_oaep label = {0, 0, (const uint8_t *)"a", 1};
 	uint8_t crypt[256], plain[256];
-	struct call c = {.t = &t, .op = KCF_OP_ENCRYPT, .in = data, .in_len = 5, .out = crypt,
-			 .room = 256};
+	struct call c = {
+		.t = &t, .op = KCF_OP_ENCRYPT, .in = data, .in_len = 5, .out = crypt, .room = 256};
 
 	for (size_t i = 0; i < N(bad); i++) {
 		c.param = &bad[i];
@@ -664,8 +703,13 @@ START_TEST(checks_oaep_parameters)
 	}
 	c.param = NULL;
 	ck_assert_int_eq(run(&c), KCF_SUCCESS);
-	c = (struct call){.t = &t, .op = KCF_OP_DECRYPT, .param = &label, .in = crypt, .in_len = 256,
-			  .out = plain, .room = 256};
+	c = (struct call){.t = &t,
+			  .op = KCF_OP_DECRYPT,
+			  .param = &label,
+			  .in = crypt,
+			  .in_len = 256,
+			  .out = plain,
+			  .room = 256};
 	ck_assert_int_eq(run(&c), KCF_INVALID_MAC); /* another label */
 	c.param = NULL;
 	ck_assert_int_eq(run(&c), KCF_SUCCESS);

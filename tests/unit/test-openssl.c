@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The openssl provider's digests and MACs, driven as kcfd drives them. Every row is compared with
- * libcrypto's own EVP interface over many lengths in every way; each has a tampered twin. Published values
- * are the conformance runner's.
+ * libcrypto's own EVP interface over many lengths in every way; each has a tampered twin. Published
+ * values are the conformance runner's.
  */
 #include <openssl/core_names.h>
 #include <openssl/err.h>
@@ -12,13 +12,20 @@
 #include "test-main.h"
 
 static const struct row_case digests[] = {
-	{"CKM_SHA_1", "SHA1"},		      {"CKM_SHA224", "SHA2-224"},
-	{"CKM_SHA256", "SHA2-256"},	      {"CKM_SHA384", "SHA2-384"},
-	{"CKM_SHA512", "SHA2-512"},	      {"CKM_SHA512_224", "SHA2-512/224"},
-	{"CKM_SHA512_256", "SHA2-512/256"},   {"CKM_SHA3_224", "SHA3-224"},
-	{"CKM_SHA3_256", "SHA3-256"},	      {"CKM_SHA3_384", "SHA3-384"},
-	{"CKM_SHA3_512", "SHA3-512"},	      {"CKM_BLAKE2B_512", "BLAKE2B-512"},
-	{"KCF_BLAKE2S-256", "BLAKE2S-256"},   {"KCF_SM3", "SM3"},
+	{"CKM_SHA_1", "SHA1"},
+	{"CKM_SHA224", "SHA2-224"},
+	{"CKM_SHA256", "SHA2-256"},
+	{"CKM_SHA384", "SHA2-384"},
+	{"CKM_SHA512", "SHA2-512"},
+	{"CKM_SHA512_224", "SHA2-512/224"},
+	{"CKM_SHA512_256", "SHA2-512/256"},
+	{"CKM_SHA3_224", "SHA3-224"},
+	{"CKM_SHA3_256", "SHA3-256"},
+	{"CKM_SHA3_384", "SHA3-384"},
+	{"CKM_SHA3_512", "SHA3-512"},
+	{"CKM_BLAKE2B_512", "BLAKE2B-512"},
+	{"KCF_BLAKE2S-256", "BLAKE2S-256"},
+	{"KCF_SM3", "SM3"},
 	{"CKM_MD5", "MD5"},
 };
 
@@ -50,8 +57,7 @@ static const struct row_case macs[] = {
 
 /* ---- the module ------------------------------------------------------------------------------ */
 
-START_TEST(offers_every_mechanism_of_the_list)
-{
+START_TEST(offers_every_mechanism_of_the_list){
 #define KCF__X(ident, number, name, alias, classes_, kind)                                         \
 	{                                                                                          \
 		int row = fake_row(&fake, name, ~0u);                                              \
@@ -63,10 +69,9 @@ START_TEST(offers_every_mechanism_of_the_list)
 	}
 	KCF_MECH_LIST(KCF__X)
 #undef KCF__X
-}
-END_TEST
+} END_TEST
 
-START_TEST(passes_its_known_answers)
+	START_TEST(passes_its_known_answers)
 {
 	ck_assert_int_eq(fake.desc->ops->self_test(fake.prov), KCF_SUCCESS);
 }
@@ -104,7 +109,8 @@ START_TEST(makes_xof_output_of_the_length_asked_for)
 		struct fake_template t = template_of(xofs[x].name, NULL, 0);
 		EVP_MD *md = EVP_MD_fetch(NULL, xofs[x].evp, NULL);
 		uint8_t data[DATA_MAX], expect[2000], out[2000];
-		struct call c = {.t = &t, .op = KCF_OP_DIGEST, .in = data, .in_len = 333, .out = out};
+		struct call c = {
+			.t = &t, .op = KCF_OP_DIGEST, .in = data, .in_len = 333, .out = out};
 
 		fill(data, sizeof(data), 3);
 		for (size_t i = 0; i < N(room); i++) {
@@ -147,8 +153,8 @@ static size_t evp_mac(const struct row_case *rc, const uint8_t *iv, const uint8_
 
 	fill(key, sizeof(key), 1);
 	if (rc->sub)
-		*p++ = OSSL_PARAM_construct_utf8_string(!strcmp(rc->evp, "HMAC") ? "digest" : "cipher",
-							(char *)rc->sub, 0);
+		*p++ = OSSL_PARAM_construct_utf8_string(
+			!strcmp(rc->evp, "HMAC") ? "digest" : "cipher", (char *)rc->sub, 0);
 	if (rc->iv_len)
 		*p++ = OSSL_PARAM_construct_octet_string("iv", (void *)iv, rc->iv_len);
 	if (size)
@@ -207,8 +213,13 @@ START_TEST(truncates_a_mac_and_wants_the_length_asked_for)
 	struct fake_template t = template_case(&rc);
 	struct kcf_param_mac param = {.mac_len = 12};
 	uint8_t data[50], full[64], out[64];
-	struct call c = {.t = &t, .op = KCF_OP_MAC, .param = &param, .in = data, .in_len = 50,
-			 .out = out, .room = 64};
+	struct call c = {.t = &t,
+			 .op = KCF_OP_MAC,
+			 .param = &param,
+			 .in = data,
+			 .in_len = 50,
+			 .out = out,
+			 .room = 64};
 
 	fill(data, sizeof(data), 6);
 	evp_mac(&rc, NULL, data, 50, 0, full);
@@ -239,8 +250,13 @@ START_TEST(binds_the_length_into_kmac_and_siphash)
 	for (size_t i = 0; i < N(rows); i++) {
 		struct fake_template t = template_case(&rows[i]);
 		struct kcf_param_mac param = {.mac_len = i == 2 ? 8 : 100};
-		struct call c = {.t = &t, .op = KCF_OP_MAC, .param = &param, .in = data,
-				 .in_len = 50, .out = out, .room = 600};
+		struct call c = {.t = &t,
+				 .op = KCF_OP_MAC,
+				 .param = &param,
+				 .in = data,
+				 .in_len = 50,
+				 .out = out,
+				 .room = 600};
 
 		for (int again = 0; again < 2; again++) {
 			evp_mac(&rows[i], NULL, data, 50, param.mac_len, expect);
@@ -258,17 +274,23 @@ END_TEST
 START_TEST(customises_kmac)
 {
 	/* NIST SP 800-185 sample 2: KMAC128 with customisation */
-	static const uint8_t expect[] = {0x3b, 0x1f, 0xba, 0x96, 0x3c, 0xd8, 0xb0, 0xb5, 0x9e, 0x8c, 0x1a,
-					 0x6d, 0x71, 0x88, 0x8b, 0x71, 0x43, 0x65, 0x1a, 0xf8, 0xba, 0x0a,
-					 0x70, 0x70, 0xc0, 0x97, 0x9e, 0x28, 0x11, 0x32, 0x4a, 0xa5};
+	static const uint8_t expect[] = {0x3b, 0x1f, 0xba, 0x96, 0x3c, 0xd8, 0xb0, 0xb5,
+					 0x9e, 0x8c, 0x1a, 0x6d, 0x71, 0x88, 0x8b, 0x71,
+					 0x43, 0x65, 0x1a, 0xf8, 0xba, 0x0a, 0x70, 0x70,
+					 0xc0, 0x97, 0x9e, 0x28, 0x11, 0x32, 0x4a, 0xa5};
 	static const uint8_t data[] = {0, 1, 2, 3};
 	const struct row_case rc = {"KCF_KMAC-128"};
 	struct kcf_param_mac param = {.custom = (const uint8_t *)"My Tagged Application",
 				      .custom_len = 21};
 	uint8_t key[32], out[32];
 	struct fake_template t;
-	struct call c = {.t = &t, .op = KCF_OP_MAC, .param = &param, .in = data, .in_len = 4,
-			 .out = out, .room = 32};
+	struct call c = {.t = &t,
+			 .op = KCF_OP_MAC,
+			 .param = &param,
+			 .in = data,
+			 .in_len = 4,
+			 .out = out,
+			 .room = 32};
 
 	for (unsigned i = 0; i < 32; i++)
 		key[i] = 0x40 + i;
@@ -285,12 +307,14 @@ END_TEST
 START_TEST(macs_with_an_empty_key)
 {
 	/* HMAC-SHA-256 of nothing under nothing */
-	static const uint8_t expect[] = {0xb6, 0x13, 0x67, 0x9a, 0x08, 0x14, 0xd9, 0xec, 0x77, 0x2f, 0x95,
-					 0xd7, 0x78, 0xc3, 0x5f, 0xc5, 0xff, 0x16, 0x97, 0xc4, 0x93, 0x71,
-					 0x56, 0x53, 0xc6, 0xc7, 0x12, 0x14, 0x42, 0x92, 0xc5, 0xad};
+	static const uint8_t expect[] = {0xb6, 0x13, 0x67, 0x9a, 0x08, 0x14, 0xd9, 0xec,
+					 0x77, 0x2f, 0x95, 0xd7, 0x78, 0xc3, 0x5f, 0xc5,
+					 0xff, 0x16, 0x97, 0xc4, 0x93, 0x71, 0x56, 0x53,
+					 0xc6, 0xc7, 0x12, 0x14, 0x42, 0x92, 0xc5, 0xad};
 	struct fake_template t = template_of("CKM_SHA256_HMAC", "", 0);
 	uint8_t out[32];
-	struct call c = {.t = &t, .op = KCF_OP_MAC, .in = NULL, .in_len = 0, .out = out, .room = 32};
+	struct call c = {
+		.t = &t, .op = KCF_OP_MAC, .in = NULL, .in_len = 0, .out = out, .room = 32};
 
 	ck_assert_int_eq(run(&c), KCF_SUCCESS);
 	ck_assert_mem_eq(out, expect, 32);
