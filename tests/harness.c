@@ -88,8 +88,10 @@ static void wait_ready(struct harness_kcfd *h, int ready)
 static void spawn(struct harness_kcfd *h, const char *const extra_args[])
 {
 	char ready_text[16], config[96];
-	char *argv[MAX_ARGS] = {(char *)kcfd_path(), "--foreground", "--socket", h->socket,
-				"--modules", (char *)module_dir(), "--ready-fd", ready_text};
+	char *argv[MAX_ARGS] = {(char *)kcfd_path(),  (char *)"--foreground",
+				(char *)"--socket",   h->socket,
+				(char *)"--modules",  (char *)module_dir(),
+				(char *)"--ready-fd", ready_text};
 	unsigned n = 8;
 	int ready[2], log;
 

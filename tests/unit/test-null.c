@@ -30,10 +30,12 @@ static enum kcf_status run(const struct fake_template *t, enum kcf_op op, enum k
 			   void **ctx, const char *in, size_t cut, void *out, size_t room)
 {
 	struct iovec in_iov[2] = {{(void *)in, cut}, {(void *)(in + cut), strlen(in) - cut}};
-	struct iovec out_iov[2] = {{out, room / 3}, {(uint8_t *)out + room / 3, room - room / 3}};
+	struct iovec out_iov[2] = {{out, room / 3}, {NULL, room - room / 3}};
 	struct kcf_job job;
 	enum kcf_status status;
 
+	if (room)
+		out_iov[1].iov_base = (uint8_t *)out + room / 3;
 	fake_job(&job, t, op, phase, NULL);
 	job.ctx = *ctx;
 	fake_job_in(&job, in_iov, 2);
