@@ -224,7 +224,7 @@ bool openssl_mac_end(struct openssl_mac *m, uint8_t *out)
 	ok = mac_end_full(m, full);
 	if (ok)
 		memcpy(out, full, m->len);
-	explicit_bzero(full, m->len);
+	explicit_bzero(full, sizeof(full));
 	return ok;
 }
 

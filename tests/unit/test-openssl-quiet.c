@@ -7,6 +7,9 @@
  * for libcrypto and the module too; system calls kill a child under strict seccomp.
  */
 #include <linux/seccomp.h>
+#include <openssl/conf.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -191,6 +194,39 @@ START_TEST(makes_no_system_call_after_the_first_use)
 }
 END_TEST
 
+/* ---- a guest in the process
+ * ---------------------------------------------------------------------- */
+
+/* The application's configuration takes every algorithm from libcrypto's default library context.
+ */
+START_TEST(reads_no_configuration_of_the_process)
+{
+	char path[] = "/tmp/kcf-openssl-XXXXXX";
+	static const char config[] = "openssl_conf = top\n[top]\nalg_section = algs\n[algs]\n"
+				     "default_properties = provider=nobody\n";
+	uint8_t digest[32];
+	struct call c = {.op = KCF_OP_DIGEST, .in = digest, .in_len = 5, .out = digest, .room = 32};
+	struct fake_template t;
+	int fd = mkstemp(path);
+
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, config, sizeof(config) - 1), sizeof(config) - 1);
+	close(fd);
+	ck_assert_int_eq(OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, NULL), 1);
+	ck_assert_int_eq(CONF_modules_load_file(path, NULL, 0), 1);
+	unlink(path);
+	ck_assert_ptr_null(EVP_MD_fetch(NULL, "SHA256", NULL));
+	ERR_clear_error();
+	fake_host_close(&fake);
+	calls_setup();
+	ck_assert_int_eq(fake.desc->ops->self_test(fake.prov), KCF_SUCCESS);
+	t = template_of("CKM_SHA256", NULL, 0);
+	c.t = &t;
+	ck_assert_int_eq(run(&c), KCF_SUCCESS);
+	fake_template_free(&fake, &t);
+}
+END_TEST
+
 /* ---- threads --------------------------------------------------------------------------------- */
 
 struct shared {
@@ -320,6 +356,7 @@ int main(void)
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, allocates_nothing_after_the_first_use);
 	tcase_add_test(tc, makes_no_system_call_after_the_first_use);
+	tcase_add_test(tc, reads_no_configuration_of_the_process);
 	tcase_add_test(tc, serves_threads_from_one_template);
 	tcase_add_test(tc, signs_in_threads_with_one_key);
 	suite_add_tcase(s, tc);
