@@ -15,35 +15,13 @@
 #define SLOTS_MAX 64
 
 struct runner {
-	const struct set *set;
+	struct set *set;
 	struct door *door;
 	const char *provider;
 	const struct options *options;
 	struct run slots[SLOTS_MAX];
 	uint8_t *answers; /* enum answer by published vector */
 };
-
-struct tally *tallies;
-
-static struct tally *tally_of(const char *mech, const char *provider, const char *door)
-{
-	struct tally *t;
-
-	for (t = tallies; t; t = t->next) {
-		if (!strcmp(t->mech, mech) && !strcmp(t->provider, provider) &&
-		    !strcmp(t->door, door))
-			return t;
-	}
-	t = calloc(1, sizeof(*t));
-	if (!t)
-		die("out of memory");
-	t->mech = strdup(mech);
-	t->provider = strdup(provider);
-	t->door = door;
-	t->next = tallies;
-	tallies = t;
-	return t;
-}
 
 /* ---- buffers --------------------------------------------------------------------------------- */
 
@@ -90,74 +68,6 @@ static unsigned cut(struct iovec *iov, uint8_t *at, size_t len)
 	}
 	iov[n++] = (struct iovec){at, len};
 	return n;
-}
-
-static bool has_output(const struct vector *v)
-{
-	return v->op != KCF_OP_MAC_VERIFY && v->op != KCF_OP_VERIFY;
-}
-
-/* ---- tampering ------------------------------------------------------------------------------- */
-
-static const uint8_t *flipped(struct run *run, const uint8_t *at, size_t len, size_t which)
-{
-	if (len > sizeof(run->scratch))
-		return at;
-	memcpy(run->scratch, at, len);
-	run->scratch[which] ^= 0x10; /* not bit 0: DES has parity there */
-	return run->scratch;
-}
-
-static bool flip_key(struct run *run)
-{
-	struct vector *v = &run->changed;
-
-	if (!v->has_key || v->key_format != KCF_KEY_RAW || v->key.len == 0 ||
-	    v->key.len > sizeof(run->scratch))
-		return false;
-	v->key.at = (uint8_t *)flipped(run, v->key.at, v->key.len, v->key.len / 2);
-	return true;
-}
-
-/* Changes one bit of what matters; false if there is nothing to change. */
-static bool tamper(struct run *run)
-{
-	struct vector *v = &run->changed;
-	uint8_t *copy;
-
-	if (v->op == KCF_OP_DERIVE && v->kind == KCF_PARAM_ECDH) {
-		/* not the lowest bits of a scalar, which do not count */
-		if (v->param.ecdh.peer_len > sizeof(run->scratch))
-			return false;
-		v->param.ecdh.peer = flipped(run, v->param.ecdh.peer, v->param.ecdh.peer_len,
-					     v->param.ecdh.peer_len / 2);
-		return true;
-	}
-	if (v->op == KCF_OP_DERIVE)
-		return flip_key(run);
-	if (!has_output(v)) {
-		if (v->check.len <= sizeof(run->scratch)) {
-			v->check.at = (uint8_t *)flipped(run, v->check.at, v->check.len,
-							 v->check.len / 2);
-			return true;
-		}
-		copy = set_alloc((struct set *)run->runner->set, v->check.len);
-		memcpy(copy, v->check.at, v->check.len);
-		copy[v->check.len / 2] ^= 1;
-		v->check.at = copy;
-		return true;
-	}
-	/* Poly1305 with r = 0 does not look at its input */
-	if (v->in.len > 0 && strcmp(v->mech, "CKM_POLY1305") != 0) {
-		run->in_buf[v->in.len / 2] ^= 1;
-		return true;
-	}
-	if (v->op == KCF_OP_DIGEST) {
-		v->in.len = 1;
-		run->in_buf[0] = 0;
-		return true;
-	}
-	return flip_key(run);
 }
 
 /* ---- judging --------------------------------------------------------------------------------- */
@@ -328,7 +238,7 @@ static void start(struct run *run)
 /* The output of the run becomes what the second one verifies or decrypts. */
 static void start_undo(struct run *run)
 {
-	struct bytes made = set_copy((struct set *)run->runner->set, run->out_buf, run->out_len);
+	struct bytes made = set_copy(run->set, run->out_buf, run->out_len);
 
 	run->changed = *run->v->undo;
 	if (run->changed.op == KCF_OP_DECRYPT)
@@ -375,6 +285,7 @@ static void run_one(struct runner *r, const struct vector *v, enum variant varia
 	struct run *run = free_slot(r);
 
 	run->runner = r;
+	run->set = r->set; /* for copies that live as long */
 	run->published = v;
 	run->v = v;
 	run->variant = variant;
@@ -383,7 +294,7 @@ static void run_one(struct runner *r, const struct vector *v, enum variant varia
 	if (variant == TAMPERED) {
 		run->changed = *v;
 		run->v = &run->changed;
-		if (!tamper(run))
+		if (!run_tamper(run))
 			return;
 	}
 	lay_out(run);
@@ -443,7 +354,7 @@ static void count_answers(struct runner *r)
 	}
 }
 
-void run_set(const struct set *set, struct door *door, const char *provider,
+void run_set(struct set *set, struct door *door, const char *provider,
 	     const struct options *options)
 {
 	struct runner r = {.set = set, .door = door, .provider = provider, .options = options};
@@ -473,44 +384,4 @@ void run_set(const struct set *set, struct door *door, const char *provider,
 			buf_free(door, r.slots[i].out_buf);
 	}
 	free(r.answers);
-}
-
-/* ---- results --------------------------------------------------------------------------------- */
-
-static int by_name(const void *a, const void *b)
-{
-	const struct tally *x = *(const struct tally *const *)a;
-	const struct tally *y = *(const struct tally *const *)b;
-	int order = strcmp(x->mech, y->mech);
-
-	if (order == 0)
-		order = strcmp(x->provider, y->provider);
-	return order ? order : strcmp(x->door, y->door);
-}
-
-unsigned tallies_print(unsigned *ret_failed)
-{
-	struct tally *t, **list;
-	unsigned n = 0, i, triples = 0, failed = 0;
-
-	for (t = tallies; t; t = t->next)
-		n++;
-	list = calloc(n + 1, sizeof(list[0]));
-	if (!list)
-		die("out of memory");
-	for (n = 0, t = tallies; t; t = t->next)
-		list[n++] = t;
-	qsort(list, n, sizeof(list[0]), by_name);
-	printf("%-28s %-8s %-8s %8s %6s %7s %8s %8s\n", "mechanism", "provider", "door", "passed",
-	       "failed", "skipped", "tampered", "variants");
-	for (i = 0; i < n; i++) {
-		t = list[i];
-		printf("%-28s %-8s %-8s %8u %6u %7u %8u %8u\n", t->mech, t->provider, t->door,
-		       t->passed, t->failed, t->skipped, t->twins, t->variants);
-		triples += t->passed;
-		failed += t->failed;
-	}
-	free(list);
-	*ret_failed = failed;
-	return triples;
 }

@@ -38,6 +38,7 @@ struct run {
 
 	/* the runner's own */
 	struct runner *runner;
+	struct set *set;
 	const struct vector *published;
 	struct vector changed;
 	uint8_t *in_buf, *out_buf, scratch[64];
@@ -64,6 +65,10 @@ struct door {
 
 void run_over(struct run *run);
 
+/* Changes one bit of what matters in run->changed, a copy of the vector, or in its input buffer;
+ * false if there is nothing to change. */
+bool run_tamper(struct run *run);
+
 /* Of one mechanism, provider and door. */
 struct tally {
 	struct tally *next;
@@ -71,6 +76,11 @@ struct tally {
 	unsigned passed, failed, skipped; /* published vectors */
 	unsigned twins, variants;         /* runs besides, all right */
 };
+
+static inline bool has_output(const struct vector *v)
+{
+	return v->op != KCF_OP_MAC_VERIFY && v->op != KCF_OP_VERIFY;
+}
 
 struct options {
 	unsigned sample;        /* every n-th published vector only; 1 = all */
@@ -80,11 +90,11 @@ struct options {
 };
 
 /* Runs the set through the door for this provider, adding to the tallies. */
-void run_set(const struct set *set, struct door *door, const char *provider,
+void run_set(struct set *set, struct door *door, const char *provider,
 	     const struct options *options);
 
-extern struct tally *tallies;
-
+/* Found or made. */
+struct tally *tally_of(const char *mech, const char *provider, const char *door);
 /* Prints a line per mechanism; returns the distinct (vector, provider, door) triples that passed,
  * and in *ret_failed how many vectors failed. */
 unsigned tallies_print(unsigned *ret_failed);

@@ -202,9 +202,15 @@ START_TEST(reset_ends_waiting_and_held_jobs_once)
 	set("latency-us", "50");
 	submit(0, 2);
 	set("gate", "closed");
+	set("slots", "4");
 	submit(2, 2);
+	ck_assert_uint_eq(fake.n_notices, 1);
 	fake.desc->ops->reset(fake.prov);
 	ck_assert_uint_eq(fake.n_completed, 4);
+	ck_assert_uint_eq(submit(4, 1), 1);
+	ck_assert_uint_eq(fake.n_notices, 1);
+	fake.desc->ops->reset(fake.prov);
+	fake.n_completed = 4;
 	ck_assert(!fake_host_has_timers(&fake));
 	set("gate", "open");
 	fake_host_advance(&fake, 1000000);
