@@ -156,8 +156,6 @@ static enum kcf_status check_call(const struct op_call *call)
 	st = op_check_key(call->client, call->mech, call->key);
 	if (st == KCF_SUCCESS && call->key2)
 		st = op_check_key(call->client, call->mech2, call->key2);
-	if (st == KCF_SUCCESS && call->req)
-		st = op_check_req(call->req);
 	return st;
 }
 
@@ -169,11 +167,15 @@ enum kcf_status op_submit(const struct op_call *call)
 	if (!call->client || !call->mech)
 		return KCF_ARGUMENTS_BAD;
 	client_enter(call->client);
-	op_reset_req(call->req);
-	st = check_call(call);
-	if (st != KCF_SUCCESS)
-		return st;
+	if (call->req) {
+		op_reset_req(call->req);
+		st = op_check_req(call->req);
+		if (st != KCF_SUCCESS)
+			return st;
+	}
+	/* direct.c checks for itself what it runs: its way is the one that has to be short */
 	if (direct_call(call->client->direct, call, &st) == DIRECT_DONE)
 		return st;
-	return op_send(call, &single);
+	st = check_call(call);
+	return st == KCF_SUCCESS ? op_send(call, &single) : st;
 }
