@@ -214,7 +214,7 @@ void client_undrive(struct kcf_client *c);
 /* Ask for room, joining a question under way. */
 void client_want(struct kcf_client *c, uint32_t units, uint32_t provider);
 void client_on_room(struct kcf_client *c, const struct wire_room *room);
-/* Sleep among those who want room until there may be some; false: the deadline came first. */
+/* Send, and sleep among those who want room until there may be some; false: the deadline came first. */
 bool client_wait_room(struct kcf_client *c, uint64_t deadline);
 void client_wake_room_waiters(struct kcf_client *c);
 

@@ -193,6 +193,7 @@ bool client_wait_room(struct kcf_client *c, uint64_t deadline)
 	client_waiter_init(&w);
 	w.next_room = c->room_waiters;
 	c->room_waiters = &w;
+	client_flush(c); /* only now: the answer may come before it returns */
 	ret = client_wait(c, &w, deadline);
 	for (at = &c->room_waiters; *at != &w; at = &(*at)->next_room)
 		;

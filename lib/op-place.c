@@ -39,15 +39,19 @@ static enum kcf_status grow(struct kcf_client *c, size_t len)
 	return st;
 }
 
-/* Other requests will give arena memory back. */
-static bool wait_memory(struct kcf_client *c, struct pending *p)
+/* Other requests will give memory back, under the lock: so look once more there before sleeping. False: they will
+ * not, or too late. */
+static bool wait_memory(struct kcf_client *c, struct pending *p, size_t len, void **ret)
 {
-	bool ret;
+	bool again = true;
 
 	pthread_mutex_lock(&c->lock);
-	ret = c->state == CLIENT_UP && c->pending.n_open && client_wait_room(c, p->deadline);
+	*ret = arena_alloc(&c->arena, len);
+	if (!*ret)
+		again = c->state == CLIENT_UP && c->pending.n_open &&
+			client_wait_room(c, p->deadline);
 	pthread_mutex_unlock(&c->lock);
-	return ret;
+	return again;
 }
 
 enum kcf_status place_alloc(struct kcf_client *c, struct pending *p, size_t len, void **ret)
@@ -62,7 +66,11 @@ enum kcf_status place_alloc(struct kcf_client *c, struct pending *p, size_t len,
 		*ret = arena_alloc(&c->arena, len);
 		if (*ret)
 			return KCF_SUCCESS;
-	} while (st == KCF_QUOTA_EXCEEDED && p && p->sync && wait_memory(c, p));
+		if (st != KCF_QUOTA_EXCEEDED || !p || !p->sync)
+			break;
+	} while (wait_memory(c, p, len, ret) && !*ret);
+	if (*ret)
+		return KCF_SUCCESS;
 	if (st == KCF_QUOTA_EXCEEDED && p && !p->sync) {
 		p->busy_reason = KCF_BUSY_NO_ROOM;
 		return KCF_BUSY;

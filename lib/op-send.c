@@ -337,7 +337,6 @@ static enum kcf_status send_wait(struct kcf_client *c, struct pending *p, struct
 		if (st != KCF_BUSY)
 			break;
 		client_want(c, p->units, p->provider);
-		client_flush(c);
 		if (!client_wait_room(c, p->deadline)) {
 			st = KCF_TIMED_OUT;
 			break;
