@@ -195,6 +195,45 @@ static void queries(void)
 	put(&admin, 4, SCRIPT_TURN, 0);
 }
 
+/* What kcfd says: to the requests of fuzz-reply, in their order. */
+static void replies(void)
+{
+	static const uint32_t out[] = {32, 64, 80, 200, 32};
+	struct wire_msg m = {.type = FRAME_OP_REPLY}, step = {.type = FRAME_OP_STEP};
+	struct wire_msg done = {.type = FRAME_DONE}, key = {.type = FRAME_KEY_REPLY};
+	struct wire_msg event = {.type = FRAME_EVENT}, room = {.type = FRAME_ROOM};
+	uint64_t lens[3] = {0, 0, 32};
+	uint8_t id = 1;
+
+	for (; id <= 4; id++) {
+		m.op_reply = (struct wire_op_reply){.out_len = out[id - 1], .provider = 1};
+		if (id == 3)
+			m.op_reply.iv = (struct wire_bytes){data, WIRE_IV_LEN};
+		if (id == 4)
+			m.op_reply.mac_len = 32;
+		put(&m, id, SCRIPT_TURN, (uint16_t)(out[id - 1] + m.op_reply.mac_len));
+	}
+	for (uint32_t i = 0; i < 3; i++) {
+		step.op_reply = (struct wire_op_reply){.step = i, .out_len = lens[i]};
+		put(&step, id, 0, (uint16_t)lens[i]);
+	}
+	m.op_reply = (struct wire_op_reply){.out_len = 32, .step_lens = lens, .n_step_lens = 3};
+	put(&m, id++, SCRIPT_TURN, 0);
+	put(&done, id++, 0, 0);
+	m.op_reply = (struct wire_op_reply){.out_len = 32};
+	put(&m, id++, 0, 32);
+	m.op_reply = (struct wire_op_reply){.status = KCF_BUSY, .busy_reason = KCF_BUSY_NO_ROOM};
+	put(&m, id++, 0, 0);
+	key.key_reply.has_handle = true;
+	put(&key, id++, 0, 0);
+	key.key_reply = (struct wire_key_reply){.data = {data, 91}};
+	put(&key, id++, SCRIPT_TURN, 0);
+	event.event = (struct wire_event){KCF_EVENT_MECH_ADDED, "CKM_SHA256", "openssl"};
+	put(&event, 0, 0, 0);
+	room.room.units = 2;
+	put(&room, 0, SCRIPT_TURN, 0);
+}
+
 static void save_conversations(const char *dir)
 {
 	static const struct {
@@ -209,6 +248,9 @@ static void save_conversations(const char *dir)
 		all[i].make();
 		save(dir, "fuzz-dispatch", all[i].name, 0, used);
 	}
+	used = 0;
+	replies();
+	save(dir, "fuzz-reply", "replies", 0, used);
 }
 
 /* ---- all ---- */
