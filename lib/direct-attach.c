@@ -179,18 +179,25 @@ static void modules_take(struct direct *d, const uint32_t *providers, const int 
 	}
 }
 
+/* Before the lock is taken: a fork holds the counters' lock and must not wait for one that waits
+ * for them. */
+static bool page_attach(struct direct *d, int fd)
+{
+	direct_wake(d);
+	return page_replace(d, fd);
+}
+
 enum kcf_status direct_attach(struct direct *d, int table_fd, int page_fd,
 			      const char *const *module_names, const uint32_t *module_providers,
 			      const int *module_fds, unsigned n_modules, bool trusted)
 {
-	bool ok;
+	bool ok = page_attach(d, page_fd);
 
 	direct_lock(d);
-	ok = table_view_open(&d->view, table_fd) == 0;
-	if (!ok)
-		close(page_fd);
+	if (ok)
+		ok = table_view_open(&d->view, table_fd) == 0;
 	else
-		ok = page_replace(d, page_fd);
+		close(table_fd);
 	modules_take(d, module_providers, module_fds, ok ? n_modules : 0, trusted);
 	for (unsigned i = 0; !ok && i < n_modules; i++)
 		close(module_fds[i]);

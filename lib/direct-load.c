@@ -33,8 +33,10 @@ static void lock_release(void)
 	pthread_mutex_unlock(&lock);
 }
 
+/* The handlers that take locks run last registered first: this lock is outside the modules' one. */
 static void init(void)
 {
+	module_guard_fork();
 	pthread_atfork(lock_take, lock_release, lock_release);
 }
 

@@ -140,9 +140,17 @@ uint64_t plan_cost_ns(const struct plan_step *s, size_t len)
 	       (uint64_t)s->ns_per_kib * (len % 1024) / 1024;
 }
 
+/* For hints, without the lock: once there it stays where it is. */
+static const struct table *table_of(const struct direct *d)
+{
+	return __atomic_load_n(&d->view.t, __ATOMIC_ACQUIRE);
+}
+
 static const struct table_live *live_of(const struct direct *d, const struct plan_step *s)
 {
-	return d->view.t ? &d->view.t->live[s->provider] : NULL;
+	const struct table *t = table_of(d);
+
+	return t ? &t->live[s->provider] : NULL;
 }
 
 static uint32_t live_word(const uint32_t *word)
@@ -182,7 +190,9 @@ bool plan_is_denied(struct direct *d, const struct direct_plan *p)
 
 static uint32_t threshold(const struct direct *d, const struct direct_plan *p)
 {
-	return d->view.t && p->index >= 0 ? live_word(&d->view.t->thresholds[p->index]) : 0;
+	const struct table *t = table_of(d);
+
+	return t && p->index >= 0 ? live_word(&t->thresholds[p->index]) : 0;
 }
 
 /* Only raw symmetric keys have a length that says something; the others are judged by the provider.

@@ -199,7 +199,8 @@ void count_call(struct direct *d, const struct count_at *at, enum kcf_op op, enu
 		size_t bytes, uint64_t ns);
 static inline bool count_is_sample(const struct count_at *at)
 {
-	return at->row && at->row->ops % PAGE_SAMPLE == PAGE_SAMPLE / 2;
+	return at->row &&
+	       __atomic_load_n(&at->row->ops, __ATOMIC_RELAXED) % PAGE_SAMPLE == PAGE_SAMPLE / 2;
 }
 uint64_t count_now_ns(void);
 /* The page is about to change its content, or to go; returns with the lock that thread exits need.

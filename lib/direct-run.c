@@ -20,7 +20,9 @@ static inline void count_get(struct direct *d, struct tstate *ts, const struct d
 {
 	void **data = tstate_data(ts);
 
-	if (__builtin_expect(data[0] && (uintptr_t)data[2] == d->mark->page_epoch, 1)) {
+	if (__builtin_expect(data[0] && (uintptr_t)data[2] == __atomic_load_n(&d->mark->page_epoch,
+									      __ATOMIC_RELAXED),
+			     1)) {
 		at->row = data[0];
 		at->cell = data[1];
 		at->page_epoch = (uintptr_t)data[2];

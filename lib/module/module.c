@@ -41,6 +41,11 @@ static void list_init(void)
 	pthread_atfork(list_acquire, list_release, list_release);
 }
 
+void module_guard_fork(void)
+{
+	pthread_once(&list_once, list_init);
+}
+
 /* ---- descriptor ---- */
 
 static bool name_ok(const char *name)
@@ -226,7 +231,7 @@ enum kcf_status module_open(int fd, struct module **ret, struct module_error *er
 		close(fd);
 		return KCF_HOST_MEMORY;
 	}
-	pthread_once(&list_once, list_init);
+	module_guard_fork();
 	list_acquire();
 	status = load(fd, image, (size_t)st.st_size, &m, err);
 	list_release();

@@ -39,3 +39,6 @@ enum kcf_status module_open(int fd, struct module **ret, struct module_error *er
 bool module_desc_ok(const struct kcf_provider_desc *desc, struct module_error *err);
 /* Index of the row with this name; -1. */
 int module_row(const struct module *m, const char *name);
+/* Keep the list whole over fork; the first module_open() does it otherwise. Who holds a lock of its own around
+ * module_open() and over fork calls this before it registers that. */
+void module_guard_fork(void);

@@ -193,7 +193,14 @@ static inline void count_add(uint64_t *word, uint64_t n, bool shared)
 	if (shared)
 		__atomic_fetch_add(word, n, __ATOMIC_RELAXED);
 	else
-		__atomic_store_n(word, *word + n, __ATOMIC_RELAXED);
+		__atomic_store_n(word, __atomic_load_n(word, __ATOMIC_RELAXED) + n,
+				 __ATOMIC_RELAXED);
+}
+
+/* Another process reads, in the shared cell other threads write: whole words, in any order. */
+static inline void store32(uint32_t *word, uint32_t value)
+{
+	__atomic_store_n(word, value, __ATOMIC_RELAXED);
 }
 
 void page_count(struct page *p, struct page_cell *c, struct page_row *row, unsigned op,
@@ -210,16 +217,17 @@ void page_count(struct page *p, struct page_cell *c, struct page_row *row, unsig
 	if (shared) {
 		seq = __atomic_fetch_add(&c->n_decisions, 1, __ATOMIC_RELAXED);
 	} else {
-		seq = c->n_decisions;
+		seq = __atomic_load_n(&c->n_decisions, __ATOMIC_RELAXED);
 		__atomic_store_n(&c->n_decisions, seq + 1, __ATOMIC_RELAXED);
 	}
 	d = &c->decisions[seq % PAGE_DECISIONS];
-	d->mech = row->mech;
-	d->provider = (uint16_t)row->provider;
-	d->op = (uint8_t)op;
-	d->status = (uint8_t)status;
-	d->bytes = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
-	d->seq = seq;
+	store32(&d->mech, __atomic_load_n(&row->mech, __ATOMIC_RELAXED));
+	__atomic_store_n(&d->provider, (uint16_t)__atomic_load_n(&row->provider, __ATOMIC_RELAXED),
+			 __ATOMIC_RELAXED);
+	__atomic_store_n(&d->op, (uint8_t)op, __ATOMIC_RELAXED);
+	__atomic_store_n(&d->status, (uint8_t)status, __ATOMIC_RELAXED);
+	store32(&d->bytes, bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX);
+	store32(&d->seq, seq);
 }
 
 void page_sample(struct page *p, struct page_cell *c, struct page_row *row, uint64_t ns)

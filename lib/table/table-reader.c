@@ -133,7 +133,8 @@ int table_view_open(struct table_view *v, int fd)
 			return -ENOMEM;
 		}
 	}
-	v->t = t;
+	/* Hints are read through it without the caller's lock. */
+	__atomic_store_n(&v->t, t, __ATOMIC_RELEASE);
 	/* A writer faster than three copies leaves what was there; the generation makes the next
 	 * look try again. */
 	if (!view_snapshot(v, t))

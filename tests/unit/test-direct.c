@@ -2,6 +2,7 @@
 /* test-direct - the local decision, and work done here, over kcf-openssl and kcf-nettle of the
  * build tree. */
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -559,6 +560,65 @@ START_TEST(row_of_the_next_kcfd_may_be_another_provider)
 }
 END_TEST
 
+static struct kcf_template *shared_template;
+static int stop;
+
+/* Every call ends in one of the ways the moment allows, and a result is always right. */
+static void *work_for_ever(void *arg)
+{
+	struct kcf_key k = kcf_key_tmpl(shared_template);
+	uint8_t in[16] = "text", out[32];
+	struct kcf_data i = kcf_flat(in, 16), o;
+	const uint8_t *want = arg;
+	struct result r;
+
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		o = kcf_flat(out, 32);
+		r = gcm(KCF_OP_ENCRYPT, &k, &i, &o, NULL);
+		ck_assert(r.verdict == DIRECT_SEND || r.status == KCF_SUCCESS ||
+			  r.status == KCF_NO_DAEMON);
+		if (r.verdict == DIRECT_DONE && r.status == KCF_SUCCESS)
+			ck_assert_mem_eq(out, want, 32);
+		r = digest("abc", 3, out, NULL);
+		ck_assert(r.verdict == DIRECT_SEND || r.status == KCF_SUCCESS ||
+			  r.status == KCF_NO_DAEMON);
+		if (r.verdict == DIRECT_DONE && r.status == KCF_SUCCESS)
+			ck_assert_mem_eq(out, abc_digest, 32);
+	}
+	return NULL;
+}
+
+START_TEST(threads_go_on_while_everything_changes)
+{
+	uint8_t in[16] = "text", want[32];
+	struct kcf_data d = kcf_flat(in, 16), o = kcf_flat(want, 32);
+	struct kcf_key k;
+	pthread_t threads[3];
+
+	w.client.standalone = true;
+	shared_template = template(KCF_M_AES_GCM, key_bytes, 32);
+	k = kcf_key_tmpl(shared_template);
+	ck_done(gcm(KCF_OP_ENCRYPT, &k, &d, &o, NULL), SUCCESS);
+	for (int i = 0; i < 3; i++)
+		pthread_create(&threads[i], NULL, work_for_ever, want);
+	for (int i = 0; i < 150; i++) {
+		world_enable(&w, "CKM_SHA256", "openssl", i & 1);
+		world_enable(&w, "CKM_AES_GCM", "openssl", i & 2);
+		table_edit(&w.writer)->providers[OPENSSL].generation += i % 8 == 0;
+		table_publish(&w.writer);
+		if (i % 8 == 3)
+			direct_detach(w.d);
+		if (i % 8 == 5)
+			world_attach(&w, i % 16 != 5);
+		sched_yield();
+	}
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	for (int i = 0; i < 3; i++)
+		pthread_join(threads[i], NULL);
+	template_unref(shared_template);
+}
+END_TEST
+
 START_TEST(denied_mechanism_is_not_sent_but_may_run_here)
 {
 	struct kcf_call_req req = {.flags = KCF_ALWAYS_QUEUE};
@@ -887,6 +947,7 @@ int main(void)
 	tcase_add_test(where, untrusted_kcfd_runs_nothing_here);
 	tcase_add_test(where, another_version_in_the_row_is_not_run_here);
 	tcase_add_test(where, row_of_the_next_kcfd_may_be_another_provider);
+	tcase_add_test(where, threads_go_on_while_everything_changes);
 	tcase_add_test(where, denied_mechanism_is_not_sent_but_may_run_here);
 	tcase_add_test(where, after_the_end_of_kcfd_standalone_goes_on_by_the_last_table);
 	tcase_add_test(where, client_that_never_had_a_kcfd_loads_the_folder);
