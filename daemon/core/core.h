@@ -148,6 +148,7 @@ void core_list(struct core *core, struct json *j, bool mechanisms, bool policy);
 void core_stats(struct core *core, struct json *j);
 void core_requests(struct core *core, struct json *j);
 void core_consumers(struct core *core, struct json *j);
+/* A member "trace" of an object that is open. */
 void core_trace(struct core *core, struct json *j, unsigned max);
 /* In-caller work as a client reported it: merged by (mech, provider, uid) into stats with place="caller". totals are
  * running values of one connection; core keeps the difference. closed: fold into the consumer and forget. */
@@ -158,9 +159,10 @@ struct caller_count {
 void core_caller_counts(struct core *core, const void *conn, struct consumer *c,
 			const struct caller_count *counts, unsigned n, bool closed);
 
-/* name = limit, "threshold MECH", "mode MECH|all", or "PROVIDER.key". err: what, why, what to do. */
+/* name = limit, "threshold MECH", "mode MECH|all", "weight UID", or "PROVIDER.key". err: what, why, what to do. */
 enum kcf_status core_set(struct core *core, const char *name, const char *value, char *err,
 			 size_t err_len);
+/* mechanism NULL: all that the provider offers. */
 enum kcf_status core_enable(struct core *core, const char *provider, const char *mechanism,
 			    bool enable, char *err, size_t err_len);
 /* name: module; instance: NULL = name; options "key=value". Completes through done, possibly at once. */

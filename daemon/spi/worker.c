@@ -97,15 +97,9 @@ static unsigned take_burst(struct worker_pool *p, struct work **works)
 
 static void run_burst(struct worker_pool *p, struct work **works, unsigned n)
 {
-	for (unsigned i = 0; i < n;) {
-		unsigned same = 1;
-
-		while (i + same < n && works[i + same]->run == works[i]->run)
-			same++;
-		works[i]->run(works + i, same);
-		for (unsigned k = 0; k < same; k++)
-			wake_post(p->wake, &works[i + k]->node);
-		i += same;
+	for (unsigned i = 0; i < n; i++) {
+		works[i]->run(works[i]);
+		wake_post(p->wake, &works[i]->node);
 	}
 }
 

@@ -18,8 +18,7 @@
 struct work {
 	struct wake_node node; /* fn: done, on the loop */
 	struct list link;
-	/* On a worker. works: n of them with this same function. */
-	void (*run)(struct work *const *works, unsigned n);
+	void (*run)(struct work *w); /* on a worker */
 };
 
 struct worker_pool {

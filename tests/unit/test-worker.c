@@ -48,26 +48,22 @@ static void on_done(struct wake_node *node)
 	n_done++;
 }
 
-static void run_counted(struct work *const *works, unsigned n)
+static void run_counted(struct work *w)
 {
-	for (unsigned i = 0; i < n; i++) {
-		struct counted *c = container_of(works[i], struct counted, work);
+	struct counted *c = container_of(w, struct counted, work);
 
-		c->ran_on = pthread_self();
-		c->runs++;
-	}
+	c->ran_on = pthread_self();
+	c->runs++;
 }
 
-static void run_gated(struct work *const *works, unsigned n)
+static void run_gated(struct work *w)
 {
-	run_counted(works, n);
-	for (unsigned i = 0; i < n; i++) {
-		sem_post(&started);
-		sem_wait(&gate);
-	}
+	run_counted(w);
+	sem_post(&started);
+	sem_wait(&gate);
 }
 
-static void submit(unsigned n, void (*run)(struct work *const *works, unsigned n))
+static void submit(unsigned n, void (*run)(struct work *w))
 {
 	struct work *works[200];
 

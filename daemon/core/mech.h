@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mech - mechanisms by name and number, who offers each, and the table that clients see.
+ *
+ * Numbers are fixed for the names in types.h and given from KCF_M_DYNAMIC up to others; a row is never removed nor
+ * renumbered while kcfd lives. An offer lives as long as its provider's structure. Loop thread.
+ */
+#pragma once
+
+#include "core/core.h"
+#include "spi/queue.h"
+
+#define MECH_FIXED 256u		/* numbers in types.h are below */
+#define MECH_THRESHOLD 4096u	/* bytes from which hardware is considered, unless told otherwise */
+
+struct provider;
+struct stats_row;
+struct tmpl;
+
+/* One provider's row for one mechanism. */
+struct offer {
+	struct provider *provider;
+	struct mech *mech;
+	uint32_t row;
+	const struct kcf_mech_row *desc;
+	bool enabled;
+	struct stats_row *stat;
+};
+
+struct mech {
+	uint32_t number, index; /* index: row of the table */
+	char name[KCF_NAME_MAX];
+	uint32_t classes; /* of types.h, or of its offers */
+	uint32_t param_kind;
+	enum table_mode mode;
+	uint32_t threshold;
+	bool threshold_set; /* by the administrator */
+	unsigned n_offers;
+	struct offer *offers[TABLE_OFFERS]; /* in order of registration */
+	struct tmpl *keyless; /* shared by all requests without key, or NULL */
+};
+
+struct mech_table {
+	struct mech *rows[TABLE_MECHS];
+	unsigned n_rows;
+	uint32_t next_dynamic;
+	struct mech *fixed[MECH_FIXED]; /* by number */
+	struct mech *dynamic[TABLE_MECHS]; /* by number - KCF_M_DYNAMIC */
+};
+
+void mechs_init(struct core *core);
+void mechs_deinit(struct core *core);
+/* NULL: no such number. A number of types.h always has a row, offered or not. */
+struct mech *mech_by_number(struct core *core, uint32_t number);
+/* By PKCS#11 or KCF_ name or alias; NULL. */
+struct mech *mech_by_name(struct core *core, const char *name);
+/* Row for a provider's mechanism, made if needed. NULL: parameter kind disagrees, or the table is full. */
+struct mech *mech_get(struct core *core, const struct kcf_mech_row *row);
+/* False: too many offers. The caller publishes. */
+bool mech_add_offer(struct core *core, struct mech *m, struct offer *offer);
+void mech_remove_offer(struct core *core, struct mech *m, struct offer *offer);
+void mech_set_threshold(struct core *core, struct mech *m, uint32_t bytes);
+/* Is there an enabled offer by a usable provider? */
+bool mech_is_offered(const struct mech *m);
+/* Structure and policy changed: clients see it from now on. */
+void mechs_publish(struct core *core);

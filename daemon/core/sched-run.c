@@ -1,0 +1,742 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sched-run - runs what was chosen: on the loop, on workers, on devices; and takes it back.
+ *
+ * Small jobs run on the loop itself, in bursts, up to a bounded time a turn; long ones go to workers, at most two per
+ * worker, so that what is not started stays in the fair queue. A device gets bursts while it has slots. No system call on the
+ * software path of small jobs.
+ */
+#include <assert.h>
+#include <string.h>
+#include "core/context.h"
+#include "core/dual.h"
+#include "core/job.h"
+#include "core/private.h"
+#include "core/request-pool.h"
+#include "core/steps.h"
+#include "spi/cost.h"
+
+#define BURST 32u
+#define TURN_NS 1000000u     /* predicted work the loop does itself in one turn */
+#define DIRECT_NS 250000u    /* beyond this much due already the loop is not free */
+#define BACKLOG 32u	     /* requests left in the queue after a turn: workers help with small ones */
+#define NUDGE_NS 1000000u    /* a device that refused with nothing in flight is asked again */
+
+/* ---- where ---- */
+
+static bool is_short(const struct core *core, const struct offer *offer, uint64_t cost)
+{
+	return offer->desc->flags & KCF_ROW_SHORT && cost <= core->limits.short_ns;
+}
+
+static bool workers_have_room(const struct core *core)
+{
+	return core->workers.outstanding < core->workers.max * 2;
+}
+
+bool sched_at_once(struct core *core, const struct request *r, const struct offer *offer,
+		   uint64_t cost)
+{
+	struct provider *p = offer->provider;
+
+	if (p->hardware)
+		return p->queue.depth == 0 && provider_free_slots(p) > 0;
+	if (core->software.depth > 0)
+		return false;
+	if (is_short(core, offer, cost))
+		return core->turn_cost + cost <= DIRECT_NS;
+	return worker_is_free(&core->workers);
+}
+
+/* ---- beginning ---- */
+
+static struct kcf_param_aead *wants_nonce(struct request *r)
+{
+	struct stage *st = &r->sched->stage;
+	struct kcf_param_aead *p = st->param;
+
+	if (!p || st->mech->param_kind != KCF_PARAM_AEAD || st->op != KCF_OP_ENCRYPT)
+		return NULL;
+	return p->flags & KCF_IV_GENERATED ? p : NULL;
+}
+
+/* Every attempt draws a nonce of its own. */
+static enum kcf_status make_nonce(struct core *core, struct request *r)
+{
+	struct kcf_param_aead *p = wants_nonce(r);
+	struct key *k = r->tmpl->key;
+
+	if (!p)
+		return KCF_SUCCESS;
+	if (k->nonces >= KEY_NONCES)
+		return KCF_KEY_FUNCTION_NOT_PERMITTED;
+	if (!core_random(core, r->iv, sizeof(r->iv)))
+		return KCF_FAILED;
+	k->nonces++;
+	p->iv = r->iv;
+	p->iv_len = sizeof(r->iv);
+	r->iv_made = true;
+	return KCF_SUCCESS;
+}
+
+/* From chosen to running. False: it was finished instead. */
+static bool begin(struct core *core, struct request *r, enum request_at at)
+{
+	struct request_sched *s = r->sched;
+	struct context *c = context_of(r);
+	enum kcf_status status = make_nonce(core, r);
+
+	s->at = AT_NOWHERE;
+	if (status != KCF_SUCCESS) {
+		sched_finish(core, r, status);
+		return false;
+	}
+	request_set_state(r, REQUEST_RUNNING);
+	s->at = at;
+	s->started_ns = core_now(core);
+	if (c)
+		c->flying = r;
+	return true;
+}
+
+/* The job's memory stays until it is back. */
+static void fly(struct core *core, struct request *r)
+{
+	r->sched->flying = true;
+	request_hold(r);
+	sched_arm_deadline(core, r);
+}
+
+static void give_to_workers(struct core *core, struct request *const *rs, unsigned n);
+
+void sched_start(struct core *core, struct request *r)
+{
+	struct request_sched *s = r->sched;
+
+	if (s->provider->hardware) {
+		s->at = AT_BATCH;
+		list_push(&s->provider->batch, &s->item.link);
+		s->provider->n_batch++;
+	} else if (is_short(core, s->offer, s->cost)) {
+		s->at = AT_TURN;
+		list_push(&core->turn, &s->item.link);
+		core->turn_cost += s->cost;
+	} else {
+		give_to_workers(core, &r, 1);
+	}
+	sched_arm(core);
+}
+
+bool sched_queue(struct core *core, struct request *r)
+{
+	struct request_sched *s = r->sched;
+	struct provider *p = s->provider;
+	struct queue *q = p->hardware ? &p->queue : &core->software;
+	struct queue_share *share = &r->consumer->shares[p->hardware ? p->row + 1 : 0];
+
+	s->item.cost = s->cost;
+	s->item.units = p->hardware || !r->units ? 1 : r->units;
+	s->since_ns = core_now(core);
+	if (!queue_push(q, share, &s->item)) {
+		r->busy_reason = KCF_BUSY_NO_ROOM;
+		sched_finish(core, r, KCF_BUSY);
+		return false;
+	}
+	s->at = p->hardware ? AT_HARDWARE_QUEUE : AT_SOFTWARE_QUEUE;
+	r->queue_hops++;
+	if (p->hardware)
+		provider_use_reservation(p, r->consumer);
+	sched_arm_deadline(core, r);
+	sched_arm(core);
+	return true;
+}
+
+void sched_pinned(struct core *core, struct request *r, const struct offer *offer,
+		  struct prepared *prepared)
+{
+	struct request_sched *s = r->sched;
+	struct provider *p = offer->provider;
+	struct trace_entry *e = trace_new(&core->trace);
+
+	s->prepared = prepared_ref(prepared);
+	p->n_using++;
+	s->provider = p;
+	s->offer = offer;
+	s->cost = cost_ns(offer->desc, s->stage.in ? s->stage.in->len : 0);
+	s->trace = e->number;
+	r->provider_row1 = p->row + 1;
+	e->id = r->id;
+	e->uid = r->consumer->uid;
+	e->mech = s->stage.mech->number;
+	e->op = s->stage.op;
+	e->phase = s->stage.phase;
+	e->bytes = s->stage.in ? s->stage.in->len : 0;
+	e->chosen = (uint8_t)(p->row + 1);
+	e->place = p->hardware ? STAT_HARDWARE : STAT_KCFD;
+	memcpy(e->provider, p->name, sizeof(e->provider));
+	if ((!(r->flags & REQUEST_ALWAYS_QUEUE) || s->step > 0) &&
+	    sched_at_once(core, r, offer, s->cost)) {
+		sched_start(core, r);
+	} else if (r->flags & REQUEST_NEVER_QUEUE && s->step == 0) {
+		r->busy_reason = KCF_BUSY_WOULD_QUEUE;
+		sched_finish(core, r, KCF_BUSY);
+	} else {
+		sched_queue(core, r);
+	}
+}
+
+/* ---- the end of a job ---- */
+
+static bool is_fault(enum kcf_status status)
+{
+	switch (status) {
+	case KCF_DEVICE_ERROR:
+	case KCF_DEVICE_REMOVED:
+	case KCF_DEVICE_MEMORY:
+	case KCF_BUSY:
+	case KCF_BUFFER_TOO_BIG:
+	case KCF_KEY_SIZE_RANGE:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool may_retry(const struct request *r)
+{
+	const struct stage *st = &r->sched->stage;
+
+	if (r->n_steps)
+		return steps_may_restart(r);
+	return st->phase == KCF_INIT || (st->phase == KCF_SINGLE && !r->context);
+}
+
+static void retry(struct core *core, struct request *r, enum kcf_status status)
+{
+	struct request_sched *s = r->sched;
+	struct trace_entry *e = trace_find(&core->trace, s->trace);
+
+	if (e) {
+		e->status = (uint8_t)status;
+		e->service_ns = s->service_ns;
+	}
+	s->tried |= 1u << s->provider->row;
+	s->fault = status;
+	core->stats.failovers++;
+	if (s->offer->stat)
+		s->offer->stat->errors++;
+	sched_unchoose(s);
+	if (r->n_steps) {
+		steps_restart(r);
+		context_go_on(r);
+	} else {
+		sched_route(core, r);
+	}
+}
+
+/* Is there another stage or step? Then it is on its way. */
+static bool go_on(struct core *core, struct request *r)
+{
+	struct request_sched *s = r->sched;
+
+	if (s->dual && dual_next(r)) {
+		sched_unchoose(s);
+		sched_route(core, r);
+		return true;
+	}
+	return false;
+}
+
+static bool next_step(struct request *r, size_t out_len)
+{
+	struct request_sched *s = r->sched;
+
+	if (!r->n_steps || !steps_next(r, out_len))
+		return false;
+	sched_unchoose(s);
+	context_go_on(r);
+	return true;
+}
+
+void sched_part_ended(struct core *core, struct request *r, enum kcf_status status)
+{
+	struct request_sched *s = r->sched;
+	bool had_job = r->state == REQUEST_RUNNING;
+	size_t out_len = had_job ? s->job.out_len : 0;
+
+	s->at = AT_NOWHERE;
+	if (had_job) {
+		if (context_of(r))
+			context_job_ended(r, status);
+		request_set_state(r, REQUEST_WAITING);
+		if (is_fault(status) && may_retry(r)) {
+			retry(core, r, status);
+			return;
+		}
+	}
+	if (status == KCF_SUCCESS && go_on(core, r))
+		return;
+	if (s->dual && had_job)
+		status = dual_finish(r, status, &out_len);
+	if (status == KCF_SUCCESS && next_step(r, out_len))
+		return;
+	if (!r->n_steps)
+		r->out_len = out_len;
+	sched_finish(core, r, status);
+}
+
+static void job_ended(struct core *core, struct request *r, uint64_t service_ns)
+{
+	struct request_sched *s = r->sched;
+
+	s->service_ns += service_ns;
+	if (s->provider->hardware)
+		provider_job_ended(s->provider, s->job.status);
+	sched_part_ended(core, r, s->job.status);
+}
+
+/* ---- on the loop ---- */
+
+/* Run n that share a prepared template. */
+static void run_burst(struct core *core, struct request **rs, unsigned n)
+{
+	uint64_t begun = core_now(core), took;
+
+	job_run_burst(rs, n);
+	core->now_ns = uv_hrtime();
+	took = (core->now_ns - begun) / n;
+	for (unsigned i = 0; i < n; i++)
+		job_ended(core, rs[i], took);
+}
+
+struct burst {
+	struct request *rs[BURST];
+	unsigned n;
+};
+
+static void burst_run(struct core *core, struct burst *b)
+{
+	if (b->n)
+		run_burst(core, b->rs, b->n);
+	b->n = 0;
+}
+
+/* Collect what can go to the provider in one call; run what was collected when the next one differs. */
+static void burst_add(struct core *core, struct burst *b, struct request *r)
+{
+	struct request_sched *s = r->sched;
+
+	if (b->n && (b->n == BURST || s->stage.fused ||
+		     b->rs[0]->sched->prepared != s->prepared || b->rs[0]->sched->stage.fused))
+		burst_run(core, b);
+	if (begin(core, r, AT_LOOP))
+		b->rs[b->n++] = r;
+}
+
+static void run_turn(struct core *core)
+{
+	struct burst burst = {.n = 0};
+	struct list *l;
+
+	do {
+		while ((l = list_pop(&core->turn))) {
+			struct request_sched *s = sched_of_link(l);
+
+			core->turn_cost -= s->cost;
+			burst_add(core, &burst, s->r);
+		}
+		burst_run(core, &burst);
+	} while (!list_empty(&core->turn)); /* further steps and stages */
+}
+
+/* ---- on workers ---- */
+
+static struct request *request_of_work(struct work *w)
+{
+	return container_of(w, struct request_sched, work)->r;
+}
+
+static void work_run(struct work *w)
+{
+	struct request *r = request_of_work(w);
+	uint64_t begun = uv_hrtime();
+
+	job_run_burst(&r, 1);
+	r->sched->job_ns = uv_hrtime() - begun;
+}
+
+static void work_done(struct wake_node *node)
+{
+	struct request *r = request_of_work(container_of(node, struct work, node));
+	struct core *core = r->sched->core;
+	bool ended = r->state == REQUEST_DONE;
+
+	worker_done(&core->workers);
+	core->worker_cost -= r->sched->cost;
+	sched_arm(core);
+	sched_returned(core, r);
+	if (!ended)
+		job_ended(core, r, r->sched->job_ns);
+}
+
+static void give_to_workers(struct core *core, struct request *const *rs, unsigned n)
+{
+	struct work *works[WORKER_BURST];
+	unsigned n_works = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct request_sched *s = rs[i]->sched;
+
+		if (!begin(core, rs[i], AT_WORKER))
+			continue;
+		s->work.run = work_run;
+		s->work.node.fn = work_done;
+		fly(core, rs[i]);
+		core->worker_cost += s->cost;
+		works[n_works++] = &s->work;
+	}
+	if (n_works)
+		worker_submit(&core->workers, works, n_works);
+}
+
+/* ---- the software queue ---- */
+
+struct taking {
+	struct core *core;
+	unsigned workers; /* long jobs that may still be handed over */
+	bool backlog;	  /* small ones go to workers too */
+};
+
+static bool may_take(const struct queue_item *item, void *arg)
+{
+	const struct taking *t = arg;
+	const struct request_sched *s = container_of(item, struct request_sched, item);
+	bool here = !t->backlog && is_short(t->core, s->offer, s->cost);
+
+	return here || t->workers > 0;
+}
+
+/* The next of the queue; NULL: none that may be taken. A request whose provider may no longer be used goes elsewhere. */
+static struct request *take(struct taking *t)
+{
+	struct core *core = t->core;
+
+	for (;;) {
+		struct queue_item *item = queue_pop(&core->software, may_take, t);
+		struct request_sched *s;
+
+		if (!item)
+			return NULL;
+		s = sched_of_item(item);
+		s->at = AT_NOWHERE;
+		s->queue_ns += core_now(core) - s->since_ns;
+		if (context_of(s->r) ||
+		    (s->offer->enabled && provider_is_usable(s->provider)))
+			return s->r;
+		sched_unchoose(s);
+		sched_route(core, s->r);
+	}
+}
+
+static void help_with_backlog(struct core *core)
+{
+	struct taking t = {.core = core, .backlog = true};
+	struct request *rs[WORKER_BURST];
+	unsigned n = 0;
+
+	if (core->software.depth < BACKLOG || !worker_is_free(&core->workers))
+		return;
+	t.workers = WORKER_BURST;
+	while (n < WORKER_BURST && (rs[n] = take(&t)))
+		n++;
+	if (n)
+		give_to_workers(core, rs, n);
+}
+
+static unsigned worker_room(const struct core *core)
+{
+	return workers_have_room(core) ? core->workers.max * 2 - core->workers.outstanding : 0;
+}
+
+static void run_software(struct core *core)
+{
+	struct taking t = {.core = core, .workers = worker_room(core)};
+	struct burst burst = {.n = 0};
+	struct request *long_ones[WORKER_BURST], *r;
+	unsigned n_long = 0;
+	uint64_t cost = 0;
+
+	while (cost < TURN_NS && (r = take(&t))) {
+		if (is_short(core, r->sched->offer, r->sched->cost)) {
+			cost += r->sched->cost;
+			burst_add(core, &burst, r);
+			continue;
+		}
+		t.workers--;
+		long_ones[n_long++] = r;
+		if (n_long < WORKER_BURST)
+			continue;
+		give_to_workers(core, long_ones, n_long);
+		n_long = 0;
+	}
+	if (n_long) /* before the loop's own work: they begin meanwhile */
+		give_to_workers(core, long_ones, n_long);
+	burst_run(core, &burst);
+	help_with_backlog(core);
+}
+
+/* ---- devices ---- */
+
+static void device_done(struct wake_node *node)
+{
+	struct request *r = request_of_work(container_of(node, struct work, node));
+	struct request_sched *s = r->sched;
+	struct core *core = s->core;
+	struct provider *p = s->provider;
+	bool ended = r->state == REQUEST_DONE;
+	uint64_t service = core_now(core) - s->started_ns;
+
+	list_remove(&s->work.link);
+	p->n_flying--;
+	if (p->state == PROVIDER_BUSY)
+		provider_set_state(p, PROVIDER_READY);
+	sched_arm(core);
+	if (ended) {
+		provider_job_ended(p, s->job.status);
+		sched_returned(core, r);
+	} else {
+		sched_returned(core, r);
+		job_publish(r);
+		job_ended(core, r, service);
+	}
+	provider_check_drained(p);
+}
+
+void sched_device_returned(struct provider *p, struct kcf_job *job)
+{
+	struct request_sched *s = container_of(job, struct request_sched, job);
+
+	wake_post(&p->core->wake, &s->work.node);
+}
+
+/* The device takes nothing now: r waits at the head, or goes elsewhere if it must not wait or the device is gone. */
+static void wait_at_head(struct core *core, struct request *r)
+{
+	struct request_sched *s = r->sched;
+	struct provider *p = s->provider;
+
+	s->at = AT_NOWHERE;
+	if (!provider_is_usable(p) || (r->flags & REQUEST_NEVER_QUEUE && !context_of(r))) {
+		sched_reroute(core, r);
+		return;
+	}
+	s->item.cost = s->cost;
+	s->item.units = 1;
+	s->since_ns = core_now(core);
+	queue_push_front(&p->queue, &r->consumer->shares[p->row + 1], &s->item);
+	s->at = AT_HARDWARE_QUEUE;
+	r->queue_hops++;
+	sched_arm_deadline(core, r);
+}
+
+/* The device did not take the job. */
+static void give_back(struct core *core, struct request *r)
+{
+	struct request_sched *s = r->sched;
+	struct context *c = context_of(r);
+
+	list_remove(&s->work.link);
+	s->provider->n_flying--;
+	s->flying = false;
+	request_unhold(r);
+	wheel_disarm(&core->wheel, &s->timer);
+	job_drop_copies(s);
+	if (c)
+		c->flying = NULL;
+	request_set_state(r, REQUEST_WAITING);
+	s->started_ns = 0;
+	wait_at_head(core, r);
+}
+
+static void submit_burst(struct core *core, struct provider *p, struct request **rs, unsigned n)
+{
+	struct kcf_job *jobs[BURST];
+	unsigned taken;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct request_sched *s = rs[i]->sched;
+
+		jobs[i] = &s->job;
+		s->work.node.fn = device_done;
+		list_push(&p->flying, &s->work.link);
+		p->n_flying++;
+		fly(core, rs[i]);
+	}
+	taken = p->inst.desc->ops->submit(p->inst.prov, jobs, n);
+	if (taken >= n)
+		return;
+	if (p->state == PROVIDER_READY)
+		provider_set_state(p, PROVIDER_BUSY);
+	for (unsigned i = n; i-- > taken;)
+		give_back(core, rs[i]);
+	if (!p->n_flying) /* nothing will come back to tell that there is room */
+		wheel_arm(&core->wheel, &p->nudge, core_now(core) + NUDGE_NS);
+}
+
+/* Make jobs and hand them over; what cannot be made ends here. */
+static void give_to_device(struct core *core, struct provider *p, struct list *batch)
+{
+	struct request *rs[BURST];
+	unsigned n = 0;
+	struct list *l;
+
+	while (n < BURST && (l = list_pop(batch))) {
+		struct request *r = sched_of_link(l)->r;
+		enum kcf_status status;
+
+		if (!begin(core, r, AT_DEVICE))
+			continue;
+		status = job_make(r);
+		if (status == KCF_SUCCESS)
+			rs[n++] = r;
+		else
+			sched_part_ended(core, r, r->sched->job.status = status);
+	}
+	if (n)
+		submit_burst(core, p, rs, n);
+}
+
+/* From its queue to the batch, as many as there are slots. */
+static void fill_batch(struct core *core, struct provider *p)
+{
+	while (provider_free_slots(p) > 0) {
+		struct queue_item *item = queue_pop(&p->queue, NULL, NULL);
+		struct request_sched *s;
+
+		if (!item)
+			return;
+		s = sched_of_item(item);
+		s->queue_ns += core_now(core) - s->since_ns;
+		s->at = AT_BATCH;
+		list_push(&p->batch, &s->item.link);
+		p->n_batch++;
+	}
+}
+
+void sched_told_room(struct provider *p)
+{
+	if (!p->was_full || !queue_has_room(&p->queue, 1 + p->n_reserved))
+		return;
+	p->was_full = false;
+	p->core->events.room(p->core->events.arg, p->row + 1);
+}
+
+void sched_pump(struct core *core, struct provider *p)
+{
+	struct list batch;
+
+	fill_batch(core, p);
+	list_init(&batch);
+	list_splice(&batch, &p->batch);
+	p->n_batch = 0;
+	while (!list_empty(&batch)) {
+		if (provider_serves(p)) {
+			give_to_device(core, p, &batch);
+		} else { /* it became BUSY, or failed, since they were put here */
+			wait_at_head(core, sched_of_link(list_pop(&batch))->r);
+		}
+	}
+	sched_told_room(p);
+}
+
+void sched_redispatch(struct core *core, struct provider *p, bool keep_contexts)
+{
+	struct list all, *l;
+	struct queue_item *item;
+
+	list_init(&all);
+	list_splice(&all, &p->batch);
+	p->n_batch = 0;
+	while ((item = queue_pop(&p->queue, NULL, NULL)))
+		list_push(&all, &item->link);
+	while ((l = list_pop(&all))) {
+		struct request_sched *s = sched_of_link(l);
+
+		s->at = AT_NOWHERE;
+		if (keep_contexts && context_of(s->r) && s->stage.phase != KCF_INIT) {
+			queue_push(&p->queue, &s->r->consumer->shares[p->row + 1], &s->item);
+			s->at = AT_HARDWARE_QUEUE;
+		} else {
+			sched_reroute(core, s->r);
+		}
+	}
+	sched_told_room(p);
+}
+
+void sched_reroute(struct core *core, struct request *r)
+{
+	struct request_sched *s = r->sched;
+
+	if (s->since_ns)
+		s->queue_ns += core_now(core) - s->since_ns;
+	s->since_ns = 0;
+	s->at = AT_NOWHERE;
+	sched_unchoose(s);
+	if (context_of(r) && s->stage.phase != KCF_INIT)
+		sched_finish(core, r, KCF_DEVICE_REMOVED);
+	else
+		sched_route(core, r);
+}
+
+/* ---- the turn ---- */
+
+static bool provider_has_work(const struct provider *p)
+{
+	return p->n_batch > 0 || p->must_fail || p->checking;
+}
+
+bool sched_has_work(const struct core *core)
+{
+	if (!list_empty(&core->turn) || !list_empty(&core->fresh) || !list_empty(&core->finished))
+		return true;
+	if (core->software.depth > 0 && !core->blocked)
+		return true;
+	for (unsigned i = 0; i < TABLE_PROVIDERS; i++)
+		if (core->providers[i] && provider_has_work(core->providers[i]))
+			return true;
+	return false;
+}
+
+static void run_provider(struct core *core, struct provider *p)
+{
+	if (p->must_fail)
+		provider_fail(p, p->must_fail);
+	if (p->hardware)
+		sched_pump(core, p);
+	if (p->checking) /* may be its end in the registry */
+		provider_drain_step(p);
+}
+
+void sched_run(struct core *core)
+{
+	struct list fresh, *l;
+	uint64_t depth;
+
+	list_init(&fresh);
+	list_splice(&fresh, &core->fresh);
+	while ((l = list_pop(&fresh))) {
+		struct request *r = sched_of_link(l)->r;
+
+		r->sched->at = AT_NOWHERE;
+		context_go_on(r);
+	}
+	run_turn(core);
+	depth = core->software.depth;
+	run_software(core);
+	run_turn(core);
+	/* only long jobs are left and every worker has its two: sleep until one is back */
+	core->blocked = depth > 0 && core->software.depth == depth;
+	for (unsigned i = 0; i < TABLE_PROVIDERS; i++)
+		if (core->providers[i])
+			run_provider(core, core->providers[i]);
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sched-walk - who could run a request's next job, in which order, and the one walk over them.
+ *
+ * Every look is written to the trace. A software candidate serves at once when the loop or a worker is free and
+ * nothing waits in the software queue; a device when it is READY and nothing waits in its queue.
+ */
+#include <assert.h>
+#include <string.h>
+#include "core/context.h"
+#include "core/private.h"
+#include "spi/cost.h"
+
+struct candidate {
+	struct offer *offer;
+	unsigned rank, load;
+	uint8_t traced; /* index of its line in the trace */
+};
+
+struct walk {
+	struct core *core;
+	struct request *r;
+	struct trace_entry *trace;
+	struct candidate c[TABLE_OFFERS];
+	unsigned n;
+	unsigned why_not[WHY_COUNT]; /* how many fell out for what */
+};
+
+static bool key_size_ok(const struct kcf_mech_row *row, const struct key *k)
+{
+	uint64_t bits = (uint64_t)k->len * 8;
+
+	/* ranges of asymmetric keys are the provider's to check: they mean modulus or field */
+	if (!(row->classes & (KCF_CLASS_MAC | KCF_CLASS_CIPHER | KCF_CLASS_AEAD)) ||
+	    row->flags & (KCF_ROW_FORMAT(KCF_KEY_PKCS8) | KCF_ROW_FORMAT(KCF_KEY_SPKI)))
+		return true;
+	return bits >= row->key_min_bits && bits <= row->key_max_bits &&
+	       (row->key_step_bits < 2 || (bits - row->key_min_bits) % row->key_step_bits == 0);
+}
+
+static bool key_format_ok(const struct kcf_mech_row *row, const struct key *k)
+{
+	uint32_t formats = row->flags & (KCF_ROW_FORMAT(KCF_KEY_RAW) | KCF_ROW_FORMAT(KCF_KEY_PKCS8) |
+					 KCF_ROW_FORMAT(KCF_KEY_SPKI));
+
+	if (row->classes & KCF_CLASS_KEYGEN)
+		return true;
+	return formats ? formats & KCF_ROW_FORMAT(k->format) : k->format == KCF_KEY_RAW;
+}
+
+/* Classes of a mechanism row that permit an operation. */
+static uint32_t classes_for(uint16_t op)
+{
+	static const uint32_t classes[KCF_OP_COUNT] = {
+#define KCF__X(name, value, text, classes) [value] = classes,
+		KCF_OP_LIST(KCF__X)
+#undef KCF__X
+	};
+
+	return op < KCF_OP_COUNT ? classes[op] : 0;
+}
+
+static bool filtered(const struct request *r, const struct provider *p)
+{
+	const struct context *ctx = context_of(r);
+
+	if (r->sched->stage.fused && p->hardware)
+		return true;
+	if (ctx && !context_may_use(ctx, p))
+		return true;
+	switch (r->preference) {
+	case KCF_ONLY_HARDWARE:
+		return !p->hardware;
+	case KCF_ONLY_SOFTWARE:
+		return p->hardware;
+	case KCF_ONLY_PROVIDER:
+		return strncmp(p->name, r->provider_filter, sizeof(p->name)) != 0;
+	default:
+		return false;
+	}
+}
+
+static enum trace_why judge(const struct request *r, const struct offer *offer)
+{
+	const struct request_sched *s = r->sched;
+	const struct stage *st = &s->stage;
+	const struct kcf_mech_row *row = offer->desc;
+	const struct key *key = st->tmpl->key;
+
+	if (!offer->enabled)
+		return WHY_DISABLED;
+	if (!provider_is_usable(offer->provider))
+		return WHY_STATE;
+	if (filtered(r, offer->provider))
+		return WHY_FILTER;
+	if (s->tried & 1u << offer->provider->row)
+		return WHY_TRIED;
+	if (!(row->classes & classes_for(st->op)))
+		return WHY_CLASS;
+	if (st->phase != KCF_SINGLE && !(row->flags & KCF_ROW_MULTI_PART))
+		return WHY_PARTS;
+	if (key && !key_format_ok(row, key))
+		return WHY_KEY_FORMAT;
+	if (key && !key_size_ok(row, key))
+		return WHY_KEY_SIZE;
+	if (row->max_input && st->in && st->in->len > row->max_input)
+		return WHY_INPUT;
+	return WHY_CHOSEN;
+}
+
+/* Bytes the choice is made for; SIZE_MAX: unknown, as at the beginning of a context. */
+static size_t size_of(const struct request *r)
+{
+	const struct stage *st = &r->sched->stage;
+	size_t sum = 0;
+
+	for (uint32_t i = 0; i < r->n_steps; i++)
+		sum += r->steps[i].in.len;
+	if (r->n_steps)
+		return sum;
+	return st->phase == KCF_INIT ? SIZE_MAX : st->in ? st->in->len : 0;
+}
+
+bool sched_prefers_software(const struct request *r, const struct tmpl *t, size_t len)
+{
+	const struct mech *m = t->mech;
+	unsigned best = UINT32_MAX;
+	bool software = true;
+
+	for (unsigned i = 0; i < m->n_offers; i++) {
+		const struct offer *offer = m->offers[i];
+		unsigned rank = sched_rank(r, offer, len);
+
+		if (!offer->enabled || !provider_is_usable(offer->provider) ||
+		    filtered(r, offer->provider) || rank >= best)
+			continue;
+		best = rank;
+		software = !offer->provider->hardware;
+	}
+	return software;
+}
+
+static int by_rank(const struct candidate *a, const struct candidate *b)
+{
+	if (a->rank != b->rank)
+		return a->rank < b->rank ? -1 : 1;
+	return a->load < b->load ? -1 : a->load > b->load;
+}
+
+/* Stable: equals stay in order of registration. */
+static void walk_insert(struct walk *w, struct candidate c)
+{
+	unsigned i = w->n++;
+
+	for (; i > 0 && by_rank(&c, &w->c[i - 1]) < 0; i--)
+		w->c[i] = w->c[i - 1];
+	w->c[i] = c;
+}
+
+static void walk_collect(struct walk *w)
+{
+	const struct mech *m = w->r->sched->stage.mech;
+	size_t size = size_of(w->r);
+
+	for (unsigned i = 0; i < m->n_offers; i++) {
+		struct offer *offer = m->offers[i];
+		enum trace_why why = judge(w->r, offer);
+
+		w->trace->considered[i].row1 = (uint8_t)(offer->provider->row + 1);
+		w->trace->considered[i].why = (uint8_t)(why == WHY_CHOSEN ? WHY_NOT_REACHED : why);
+		w->why_not[why]++;
+		if (why != WHY_CHOSEN)
+			continue;
+		walk_insert(w, (struct candidate){
+				       .offer = offer,
+				       .rank = sched_rank(w->r, offer, size),
+				       .load = offer->provider->hardware
+						       ? offer->provider->n_flying +
+								 offer->provider->n_batch +
+								 offer->provider->queue.depth
+						       : 0,
+				       .traced = (uint8_t)i,
+			       });
+	}
+	w->trace->n_considered = (uint8_t)m->n_offers;
+}
+
+static void walk_begin(struct walk *w, struct core *core, struct request *r)
+{
+	const struct stage *st = &r->sched->stage;
+
+	w->core = core;
+	w->r = r;
+	w->n = 0;
+	memset(w->why_not, 0, sizeof(w->why_not));
+	w->trace = trace_new(&core->trace);
+	w->trace->id = r->id;
+	w->trace->uid = r->consumer->uid;
+	w->trace->mech = st->mech->number;
+	w->trace->op = st->op;
+	w->trace->phase = st->phase;
+	w->trace->bytes = st->in ? st->in->len : 0;
+	r->sched->trace = w->trace->number;
+}
+
+/* The other half of a fused dual operation: the first software that offers the MAC and takes its key. */
+static enum kcf_status choose_mac(struct walk *w)
+{
+	struct request_sched *s = w->r->sched;
+	struct tmpl *t = w->r->tmpl2;
+	enum kcf_status status = KCF_MECH_NOT_SUPPORTED;
+	const struct offer *offer = NULL;
+
+	for (unsigned i = 0; i < t->mech->n_offers; i++) {
+		offer = t->mech->offers[i];
+		if (!offer->enabled || !provider_is_usable(offer->provider) ||
+		    filtered(w->r, offer->provider))
+			continue;
+		status = tmpl_prepare(t, offer, &s->prepared_mac);
+		if (status == KCF_SUCCESS || status == KCF_QUEUED)
+			break;
+	}
+	if (status == KCF_SUCCESS) {
+		offer->provider->n_using++;
+	} else if (status == KCF_QUEUED) {
+		sched_unchoose(s);
+		sched_park(w->core, w->r, &t->parked);
+	}
+	return status;
+}
+
+/* Take candidate i: reference its prepared template. KCF_QUEUED: it is being made, r is parked. */
+static enum kcf_status walk_choose(struct walk *w, unsigned i)
+{
+	struct request_sched *s = w->r->sched;
+	struct offer *offer = w->c[i].offer;
+	enum kcf_status status;
+
+	sched_unchoose(s);
+	status = tmpl_prepare(s->stage.tmpl, offer, &s->prepared);
+	if (status == KCF_QUEUED) {
+		sched_park(w->core, w->r, &s->stage.tmpl->parked);
+		return status;
+	}
+	if (status == KCF_SUCCESS) {
+		offer->provider->n_using++;
+		if (s->stage.fused)
+			status = choose_mac(w);
+	}
+	if (status == KCF_QUEUED)
+		return status;
+	if (status != KCF_SUCCESS) {
+		sched_unchoose(s);
+		w->trace->considered[w->c[i].traced].why = WHY_TEMPLATE;
+		s->tried |= 1u << offer->provider->row;
+		s->fault = status;
+		return status;
+	}
+	s->provider = offer->provider;
+	s->offer = offer;
+	s->cost = cost_ns(offer->desc, s->stage.in ? s->stage.in->len : 0);
+	w->r->provider_row1 = offer->provider->row + 1;
+	w->trace->considered[w->c[i].traced].why = WHY_CHOSEN;
+	w->trace->chosen = (uint8_t)(offer->provider->row + 1);
+	w->trace->place = offer->provider->hardware ? STAT_HARDWARE : STAT_KCFD;
+	memcpy(w->trace->provider, offer->provider->name, sizeof(w->trace->provider));
+	return KCF_SUCCESS;
+}
+
+static void walk_refuse(struct walk *w, enum kcf_status status)
+{
+	w->trace->status = (uint8_t)status;
+	sched_finish(w->core, w->r, status);
+}
+
+/* Nobody can: the real error of one that was tried, or what stood in the way. */
+static enum kcf_status walk_obstacle(const struct walk *w)
+{
+	const struct request_sched *s = w->r->sched;
+	unsigned keys = w->why_not[WHY_KEY_SIZE], formats = w->why_not[WHY_KEY_FORMAT];
+
+	if (s->fault != KCF_SUCCESS)
+		return s->fault;
+	if (keys)
+		return KCF_KEY_SIZE_RANGE;
+	if (formats)
+		return KCF_KEY_TYPE_INCONSISTENT;
+	return w->why_not[WHY_INPUT] ? KCF_BUFFER_TOO_BIG : KCF_MECH_NOT_SUPPORTED;
+}
+
+/* Nobody who is loaded can: perhaps a module that is not. True: r waits for it. */
+static bool walk_load(struct walk *w)
+{
+	struct request_sched *s = w->r->sched;
+	struct load *load;
+
+	if (s->fault != KCF_SUCCESS || s->stage.mech->n_offers || s->load_tried)
+		return false;
+	if (load_for_mech(w->core, s->stage.mech->name, &load) != KCF_QUEUED)
+		return false;
+	s->load_tried = true;
+	sched_park(w->core, w->r, load_parked(load));
+	return true;
+}
+
+static bool has_room(struct walk *w, const struct offer *offer)
+{
+	struct provider *p = offer->provider;
+
+	if (!p->hardware)
+		return queue_has_room(&w->core->software, w->r->units ? w->r->units : 1);
+	return queue_has_room(&p->queue,
+			      1 + provider_reserved_for_others(p, w->r->consumer));
+}
+
+/* The first that serves at once. True: r is on its way, or parked. */
+static bool walk_at_once(struct walk *w)
+{
+	for (unsigned i = 0; i < w->n; i++) {
+		struct offer *offer = w->c[i].offer;
+		size_t len = w->r->sched->stage.in ? w->r->sched->stage.in->len : 0;
+		enum kcf_status status;
+
+		if (!sched_at_once(w->core, w->r, offer, cost_ns(offer->desc, len))) {
+			w->trace->considered[w->c[i].traced].why = WHY_BUSY;
+			continue;
+		}
+		status = walk_choose(w, i);
+		if (status == KCF_SUCCESS)
+			sched_start(w->core, w->r);
+		if (status == KCF_SUCCESS || status == KCF_QUEUED)
+			return true;
+		w->why_not[WHY_TEMPLATE]++;
+	}
+	return false;
+}
+
+/* The first with room. */
+static bool walk_queue(struct walk *w)
+{
+	for (unsigned i = 0; i < w->n; i++) {
+		struct offer *offer = w->c[i].offer;
+		enum kcf_status status;
+
+		if (w->r->sched->tried & 1u << offer->provider->row)
+			continue;
+		if (!has_room(w, offer)) {
+			w->trace->considered[w->c[i].traced].why = WHY_FULL;
+			w->why_not[WHY_FULL]++;
+			continue;
+		}
+		status = walk_choose(w, i);
+		if (status == KCF_SUCCESS)
+			return sched_queue(w->core, w->r);
+		if (status == KCF_QUEUED)
+			return true;
+		w->why_not[WHY_TEMPLATE]++;
+	}
+	return false;
+}
+
+static void walk_busy(struct walk *w, enum kcf_busy_reason reason)
+{
+	w->r->busy_reason = reason;
+	walk_refuse(w, KCF_BUSY);
+}
+
+void sched_route(struct core *core, struct request *r)
+{
+	struct walk w;
+
+	walk_begin(&w, core, r);
+	walk_collect(&w);
+	if (!w.n) {
+		if (!walk_load(&w))
+			walk_refuse(&w, walk_obstacle(&w));
+		return;
+	}
+	if (!(r->flags & REQUEST_ALWAYS_QUEUE) && walk_at_once(&w))
+		return;
+	if (w.n == w.why_not[WHY_TEMPLATE]) /* all refused the key */
+		walk_refuse(&w, walk_obstacle(&w));
+	else if (r->flags & REQUEST_NEVER_QUEUE)
+		walk_busy(&w, KCF_BUSY_WOULD_QUEUE);
+	else if (walk_queue(&w))
+		return;
+	else if (w.why_not[WHY_FULL])
+		walk_busy(&w, KCF_BUSY_NO_ROOM);
+	else
+		walk_refuse(&w, walk_obstacle(&w));
+}
