@@ -438,19 +438,20 @@ static struct request *take(struct taking *t)
 	}
 }
 
-static void help_with_backlog(struct core *core)
+static unsigned help_with_backlog(struct core *core)
 {
 	struct taking t = {.core = core, .backlog = true};
 	struct request *rs[WORKER_BURST];
 	unsigned n = 0;
 
 	if (core->software.depth < BACKLOG || !worker_is_free(&core->workers))
-		return;
+		return 0;
 	t.workers = WORKER_BURST;
 	while (n < WORKER_BURST && (rs[n] = take(&t)))
 		n++;
 	if (n)
 		give_to_workers(core, rs, n);
+	return n;
 }
 
 static unsigned worker_room(const struct core *core)
@@ -458,15 +459,16 @@ static unsigned worker_room(const struct core *core)
 	return workers_have_room(core) ? core->workers.max * 2 - core->workers.outstanding : 0;
 }
 
-static void run_software(struct core *core)
+/* How many it took from the queue. */
+static unsigned run_software(struct core *core)
 {
 	struct taking t = {.core = core, .workers = worker_room(core)};
 	struct burst burst = {.n = 0};
 	struct request *long_ones[WORKER_BURST], *r;
-	unsigned n_long = 0;
+	unsigned n_long = 0, n = 0;
 	uint64_t cost = 0;
 
-	while (cost < TURN_NS && (r = take(&t))) {
+	for (; cost < TURN_NS && (r = take(&t)); n++) {
 		if (is_short(core, r->sched->offer, r->sched->cost)) {
 			cost += r->sched->cost;
 			burst_add(core, &burst, r);
@@ -482,7 +484,7 @@ static void run_software(struct core *core)
 	if (n_long) /* before the loop's own work: they begin meanwhile */
 		give_to_workers(core, long_ones, n_long);
 	burst_run(core, &burst);
-	help_with_backlog(core);
+	return n + help_with_backlog(core);
 }
 
 /* ---- devices ---- */
@@ -720,7 +722,7 @@ static void run_provider(struct core *core, struct provider *p)
 void sched_run(struct core *core)
 {
 	struct list fresh, *l;
-	uint64_t depth;
+	unsigned taken;
 
 	list_init(&fresh);
 	list_splice(&fresh, &core->fresh);
@@ -731,11 +733,10 @@ void sched_run(struct core *core)
 		context_go_on(r);
 	}
 	run_turn(core);
-	depth = core->software.depth;
-	run_software(core);
+	taken = run_software(core);
 	run_turn(core);
 	/* only long jobs are left and every worker has its two: sleep until one is back */
-	core->blocked = depth > 0 && core->software.depth == depth;
+	core->blocked = !taken;
 	for (unsigned i = 0; i < TABLE_PROVIDERS; i++)
 		if (core->providers[i])
 			run_provider(core, core->providers[i]);
