@@ -205,8 +205,8 @@ void core_free(struct core *core)
 	while (wake_drain(&core->wake) || sched_has_work(core))
 		sched_kick(core);
 	__atomic_store_n(&core->table.t->closed, 1, __ATOMIC_RELEASE);
+	providers_deinit(core); /* their offers leave the mechanisms */
 	mechs_deinit(core);
-	providers_deinit(core);
 	loads_deinit(core);
 	keys_deinit(core);
 	consumers_deinit(core);
