@@ -152,9 +152,10 @@ static void stop_all(struct kcfd *k)
 {
 	api_stop(&k->api);
 	api_close_conns(&k->api);
+	k->api.core = NULL; /* no more turns */
 	if (k->core)
 		core_free(k->core);
-	k->core = k->api.core = NULL;
+	k->core = NULL;
 	api_deinit(&k->api);
 	close_own_handles(k);
 	uv_run(&k->loop, UV_RUN_DEFAULT);

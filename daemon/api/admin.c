@@ -131,6 +131,9 @@ static enum kcf_status run_connections(struct admin_call *call)
 	list_for_each(l, &call->conn->api->conns)
 		put_conn(&call->json, list_entry(l, struct conn, link));
 	json_end_array(&call->json);
+	json_u64(&call->json, "open", call->conn->api->n_conns);
+	json_u64(&call->json, "closing", call->conn->api->n_closing);
+	json_u64(&call->json, "all_segments", call->conn->api->n_segments);
 	json_end_object(&call->json);
 	return KCF_SUCCESS;
 }

@@ -29,7 +29,7 @@ struct api {
 	struct list conns;
 	struct list dirty; /* have something to write */
 	struct list timed; /* must finish a frame or hello by a time; in that order */
-	unsigned n_conns, n_segments;
+	unsigned n_conns, n_closing, n_segments; /* closing: closed, but requests still run */
 	uint64_t last_conn; /* number given out */
 	uint64_t daemon_id;
 	uid_t own_uid;

@@ -34,6 +34,16 @@ void conn_pin(struct conn *c)
 	c->pins++;
 }
 
+static void free_unused(struct conn *c)
+{
+	if (c->pins || !c->poll_closed)
+		return;
+	c->api->n_closing--;
+	c->api->open--;
+	free(c);
+}
+
+/* The consumer goes with the last pin, not with libuv's handle: when kcfd ends, the core is gone before that is. */
 void conn_unpin(struct conn *c)
 {
 	assert(c->pins > 0);
@@ -41,8 +51,7 @@ void conn_unpin(struct conn *c)
 		return;
 	assert(c->state == CONN_CLOSED && list_empty(&c->requests));
 	consumer_put(c->consumer);
-	c->api->open--;
-	free(c);
+	free_unused(c);
 }
 
 bool conn_pending_add(struct conn *c, struct pending *p, enum pending_kind kind, uint64_t id)
@@ -255,7 +264,10 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 
 static void on_poll_closed(uv_handle_t *handle)
 {
-	conn_unpin(handle->data);
+	struct conn *c = handle->data;
+
+	c->poll_closed = true;
+	free_unused(c);
 }
 
 struct conn *conn_new(struct api *a, int fd, uid_t uid, gid_t gid, struct consumer *consumer)
@@ -275,7 +287,7 @@ struct conn *conn_new(struct api *a, int fd, uid_t uid, gid_t gid, struct consum
 	c->consumer = consumer;
 	c->id = ++a->last_conn;
 	c->poll.data = c;
-	c->pins = 1;
+	c->pins = 1; /* until it closes */
 	list_init(&c->dirty);
 	list_init(&c->timed);
 	list_init(&c->requests);
@@ -351,10 +363,10 @@ void conn_close(struct conn *c)
 
 	if (!conn_is_open(c))
 		return;
-	conn_pin(c);
 	conn_set_state(c, CONN_CLOSED);
 	list_remove(&c->link);
 	a->n_conns--;
+	a->n_closing++;
 	close_socket(c);
 	cancel_all(c);
 	idmap_deinit(&c->pending);

@@ -5,8 +5,8 @@
  *   NEW -> SERVED -> CLOSED     NEW: before HELLO     CLOSED: socket gone, waiting for requests that still run
  *     `----------------^
  *
- * Memory of a closed connection lives until nothing refers to it: pins are counted for the poll handle, each request
- * and each answer that is made later. A connection with more than OUT_PAUSE bytes to be written is not read; one with
+ * Memory of a closed connection lives until nothing refers to it: pins are counted for being open, each request
+ * and each answer that is made later; and libuv has closed its handle. A connection with more than OUT_PAUSE bytes to be written is not read; one with
  * more than OUT_MAX is closed. A frame must be complete within the frame limit. Loop thread.
  */
 #pragma once
@@ -34,6 +34,7 @@ struct conn {
 	enum conn_state state;
 	bool paused;  /* not read: too much to be written */
 	bool broken;  /* to be closed at the next flush */
+	bool poll_closed;
 	unsigned pins;
 	uint64_t id;
 	uid_t uid;
