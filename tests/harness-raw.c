@@ -232,6 +232,36 @@ void harness_raw_hello(struct harness_raw *r, struct wire_hello_reply *ret)
 		close(harness_raw_take_fd(r)); /* the modules */
 }
 
+enum kcf_status harness_raw_admin(struct harness_raw *r, const char *const words[], char **ret_text)
+{
+	struct wire_msg msg = {.type = FRAME_ADMIN};
+	struct harness_frame f;
+
+	msg.admin.command = words[0];
+	while (words[1 + msg.admin.n_args]) {
+		msg.admin.args[msg.admin.n_args] = words[1 + msg.admin.n_args];
+		msg.admin.n_args++;
+	}
+	ck_assert(harness_raw_send(r, &msg, 0xad317, NULL, 0));
+	harness_raw_expect(r, FRAME_ADMIN_REPLY, &f);
+	if (ret_text && f.msg.admin_reply.status == KCF_SUCCESS)
+		*ret_text = strndup((const char *)f.payload, f.h.payload_len);
+	else if (ret_text)
+		*ret_text = strdup(f.msg.admin_reply.error);
+	return f.msg.admin_reply.status;
+}
+
+uint64_t harness_json_u64(const char *text, const char *key)
+{
+	char quoted[64];
+	const char *p;
+
+	snprintf(quoted, sizeof(quoted), "\"%s\":", key);
+	p = strstr(text, quoted);
+	ck_assert_msg(p != NULL, "no %s in %s", key, text);
+	return strtoull(p + strlen(quoted), NULL, 10);
+}
+
 void harness_raw_check_service(const struct harness_kcfd *h)
 {
 	/* FIPS 180-4: SHA-256("abc") */

@@ -88,13 +88,13 @@ static void wait_ready(struct harness_kcfd *h, int ready)
 static void spawn(struct harness_kcfd *h, const char *const extra_args[])
 {
 	char ready_text[16], config[96];
-	char *argv[MAX_ARGS] = {(char *)kcfd_path(),  (char *)"--foreground",
-				(char *)"--socket",   h->socket,
-				(char *)"--modules",  (char *)module_dir(),
-				(char *)"--ready-fd", ready_text};
-	unsigned n = 8;
+	const char *const args[] = {kcfd_path(), "--foreground", "--socket", h->socket,
+				    "--modules", module_dir(), "--ready-fd", ready_text, NULL};
+	char *argv[MAX_ARGS] = {NULL};
+	unsigned n = 0;
 	int ready[2], log;
 
+	append_args(argv, &n, args);
 	snprintf(config, sizeof(config), "%s/kcfd.conf", h->dir);
 	if (access(config, F_OK) == 0)
 		append_args(argv, &n, (const char *const[]){"--config", config, NULL});

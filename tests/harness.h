@@ -88,5 +88,10 @@ int harness_raw_take_fd(struct harness_raw *r);
 /* Fill the units and take them from the page, then send. */
 bool harness_raw_send_op(struct harness_raw *r, struct wire_op *op, uint64_t id,
 			 const void *payload, uint32_t payload_len);
+/* Give a command (NULL-terminated words) and return its status; *ret_text (may be NULL; owned): the JSON, or what is
+ * wrong. Nothing else may be under way on this connection. */
+enum kcf_status harness_raw_admin(struct harness_raw *r, const char *const words[], char **ret_text);
+/* The first number behind "key": in a JSON text; fails the test if there is none. */
+uint64_t harness_json_u64(const char *text, const char *key);
 /* A connection with hello, a SHA-256 through kcfd, the right answer: kcfd serves others as before. */
 void harness_raw_check_service(const struct harness_kcfd *h);

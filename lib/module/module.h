@@ -2,9 +2,9 @@
 /*
  * module - provider modules: read, checked, mapped. Used by kcfd and inside applications.
  *
- * A module file is copied into a sealed memfd, those bytes are checked, and that descriptor is
- * mapped under a spelling of its path never used before. Loaded modules, known by content, are the
- * only process-wide state; none is ever unmapped. Nothing runs before the check. Any thread.
+ * A module file is copied into a sealed memfd, those bytes are checked, and that descriptor is mapped under a
+ * spelling of its path never used before. Loaded modules, known by content, are the only process-wide state; none is
+ * ever unmapped. Nothing runs before the check. Any thread.
  */
 #pragma once
 
@@ -27,18 +27,18 @@ struct module_error {
 	char text[256]; /* what, why, what to do */
 };
 
-/* Copy the file into a sealed memfd. The file and folder must be owned by root or the caller's uid
- * and not be writable by others. Returns the descriptor or -errno. */
+/* Copy the file into a sealed memfd. The file and folder must be owned by root or the caller's uid and not be
+ * writable by others. Returns the descriptor or -errno. */
 int module_seal(const char *path, struct module_error *err);
 /* May these bytes be loaded? The one place where signatures are judged. 0 or -errno. */
 int module_verify(int fd, struct module_error *err);
-/* Map a sealed memfd (takes fd in every case), or find the module with the same content. Checks
- * seals, ABI, sizes, names and rows of the descriptor. */
+/* Map a sealed memfd (takes fd in every case), or find the module with the same content. Checks seals, ABI, sizes,
+ * names and rows of the descriptor. */
 enum kcf_status module_open(int fd, struct module **ret, struct module_error *err);
 /* Is desc well formed? */
 bool module_desc_ok(const struct kcf_provider_desc *desc, struct module_error *err);
 /* Index of the row with this name; -1. */
 int module_row(const struct module *m, const char *name);
-/* Keep the list whole over fork; the first module_open() does it otherwise. Who holds a lock of its
- * own around module_open() and over fork calls this before it registers that. */
+/* Keep the list whole over fork; the first module_open() does it otherwise. Who holds a lock of its own around
+ * module_open() and over fork calls this before it registers that. */
 void module_guard_fork(void);

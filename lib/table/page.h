@@ -2,11 +2,10 @@
 /*
  * page - one read-write memfd per connection, shared by kcfd and one client.
  *
- * Three parts on pages of their own: what kcfd advises (permissions), the credit word both sides
- * change by compare-and-swap, and cells the client writes: counts of what ran in the caller's
- * threads. kcfd reads cells as untrusted (saturating) and never decides by them. A cell belongs to
- * one thread, plain stores by it alone; the last cell is shared by surplus threads with atomics. A
- * freed cell keeps its counts and the next thread adds to them.
+ * Three parts on pages of their own: what kcfd advises (permissions), the credit word both sides change by
+ * compare-and-swap, and cells the client writes: counts of what ran in the caller's threads. kcfd reads cells as
+ * untrusted (saturating) and never decides by them. A cell belongs to one thread, plain stores by it alone; the
+ * last cell is shared by surplus threads with atomics. A freed cell keeps its counts and the next thread adds to them.
  */
 #pragma once
 
@@ -14,15 +13,15 @@
 #include <stdint.h>
 #include "table/table.h"
 
-#define PAGE_MAGIC     0x3150434bu /* "KCP1" */
-#define PAGE_VERSION   1
-#define PAGE_CELLS     16
-#define PAGE_ROWS      96 /* (mechanism, provider) pairs per cell; the last is "all others" */
+#define PAGE_MAGIC 0x3150434bu /* "KCP1" */
+#define PAGE_VERSION 1
+#define PAGE_CELLS 16
+#define PAGE_ROWS 96	 /* (mechanism, provider) pairs per cell; the last is "all others" */
 #define PAGE_DECISIONS 64
-#define PAGE_SAMPLE    256 /* one call in this many is timed */
+#define PAGE_SAMPLE 256	 /* one call in this many is timed */
 
 struct page_row {
-	uint32_t mech;     /* kcfd's number; 0 with provider 0 = unused */
+	uint32_t mech;	   /* kcfd's number; 0 with provider 0 = unused */
 	uint32_t provider; /* table row + 1 */
 	uint64_t ops, bytes, errors;
 	uint64_t sampled_ns, samples;
@@ -33,10 +32,10 @@ struct page_row {
 struct page_decision {
 	uint32_t mech;
 	uint16_t provider; /* table row + 1 */
-	uint8_t op;        /* enum kcf_op */
+	uint8_t op;	   /* enum kcf_op */
 	uint8_t status;
 	uint32_t bytes; /* saturating */
-	uint32_t seq;   /* running number, to see gaps */
+	uint32_t seq;	/* running number, to see gaps */
 };
 
 struct page_cell {
@@ -53,7 +52,7 @@ struct page {
 	uint32_t magic, version;
 	uint64_t size;
 	uint64_t connection;
-	uint64_t epoch;                  /* changes when permissions do */
+	uint64_t epoch; /* changes when permissions do */
 	uint8_t denied[TABLE_MECHS / 8]; /* bit by table mech index: do not even try */
 	uint8_t pad0[4096 - 32 - TABLE_MECHS / 8];
 	/* written by both */
@@ -79,8 +78,8 @@ uint32_t page_credit_reclaim(struct page *p, uint32_t n);
 struct page_cell *page_cell_take(struct page *p);
 /* Free the cell for another thread; its counts stay. */
 void page_cell_drop(struct page_cell *c);
-/* Row of (mech, provider) in a cell, made if needed; the last row (mech 0, provider 0, always to be
- * read) when full. For the owner, in the shared cell for any thread. */
+/* Row of (mech, provider) in a cell, made if needed; the last row (mech 0, provider 0, always to be read) when
+ * full. For the owner, in the shared cell for any thread. */
 struct page_row *page_row(struct page *p, struct page_cell *c, uint32_t mech, uint32_t provider);
 /* Count one finished call. */
 void page_count(struct page *p, struct page_cell *c, struct page_row *row, unsigned op,

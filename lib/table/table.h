@@ -2,11 +2,10 @@
 /*
  * table - what kcfd publishes to every client: mechanisms, offers, providers, policy, live hints.
  *
- * One memfd, written by kcfd's loop alone, mapped read-only by clients. Structure and policy are
- * two copies and a generation word: the copy in force is copies[generation & 1]. Thresholds and
- * live lines are single words, written in place: hints, read relaxed. A reader makes a private
- * snapshot; after three failed tries it keeps its last good one. The writer never rewrites the copy
- * in force. Integers are little-endian, the machine's own (x86-64, arm64).
+ * One memfd, written by kcfd's loop alone, mapped read-only by clients. Structure and policy are two copies and a
+ * generation word: the copy in force is copies[generation & 1]. Thresholds and live lines are single words, written in
+ * place: hints, read relaxed. A reader makes a private snapshot; after three failed tries it keeps its last good one.
+ * The writer never rewrites the copy in force. Integers are little-endian, the machine's own (x86-64, arm64).
  */
 #pragma once
 
@@ -14,19 +13,19 @@
 #include <stdint.h>
 #include <kcf/types.h>
 
-#define TABLE_MAGIC     0x3154434bu /* "KCT1" */
-#define TABLE_VERSION   1
-#define TABLE_MECHS     256
+#define TABLE_MAGIC 0x3154434bu /* "KCT1" */
+#define TABLE_VERSION 1
+#define TABLE_MECHS 256
 #define TABLE_PROVIDERS 16
-#define TABLE_OFFERS    8
+#define TABLE_OFFERS 8
 
 #define OFFER_ENABLED 0x1 /* by the administrator; usable if the provider is too */
 
 /* One provider's offer of one mechanism. */
 struct table_offer {
 	uint16_t provider; /* index into providers */
-	uint16_t flags;    /* OFFER_ */
-	uint32_t row;      /* index into the module's rows */
+	uint16_t flags;	   /* OFFER_ */
+	uint32_t row;	   /* index into the module's rows */
 	uint32_t classes;
 	uint32_t row_flags; /* KCF_ROW_ */
 	uint32_t key_min_bits, key_max_bits, key_step_bits;
@@ -59,7 +58,7 @@ enum provider_state {
 
 struct table_provider {
 	char name[32];
-	uint32_t kind;       /* enum kcf_provider_kind; 0 = empty row */
+	uint32_t kind;	     /* enum kcf_provider_kind; 0 = empty row */
 	uint32_t in_caller;  /* its module may run inside applications */
 	uint32_t generation; /* another after load and reset */
 	uint32_t version;
@@ -75,8 +74,8 @@ struct table_copy {
 struct table_live {
 	uint32_t state; /* enum provider_state */
 	uint32_t free_slots;
-	uint32_t depth;   /* waiting in its queue; software: in the software queue */
-	uint32_t wait_us; /* expected */
+	uint32_t depth;	    /* waiting in its queue; software: in the software queue */
+	uint32_t wait_us;   /* expected */
 	uint32_t in_flight;
 	uint32_t reserved[11];
 };
@@ -85,9 +84,9 @@ struct table {
 	uint32_t magic, version;
 	uint64_t size;
 	uint64_t daemon_id;
-	uint64_t generation;    /* acquire to read, release to write; parity = copy in force */
+	uint64_t generation; /* acquire to read, release to write; parity = copy in force */
 	uint32_t software_room; /* free units in the software queue, a hint */
-	uint32_t closed;        /* kcfd ended in good order */
+	uint32_t closed;	/* kcfd ended in good order */
 	uint32_t reserved[22];
 	uint32_t thresholds[TABLE_MECHS]; /* by mech index; bytes */
 	struct table_live live[TABLE_PROVIDERS];
@@ -98,7 +97,7 @@ struct table {
 
 struct table_writer {
 	struct table *t;
-	int fd; /* sealed FUTURE_WRITE | SHRINK | GROW | SEAL; to be passed to clients */
+	int fd;		/* sealed FUTURE_WRITE | SHRINK | GROW | SEAL; to be passed to clients */
 };
 
 /* 0 or -errno. */
@@ -111,14 +110,13 @@ void table_publish(struct table_writer *w);
 /* ---- reader: clients ---- */
 
 struct table_view {
-	const struct table *t;   /* mapping, or NULL */
-	uint64_t generation;     /* of the snapshot */
+	const struct table *t; /* mapping, or NULL */
+	uint64_t generation;   /* of the snapshot */
 	struct table_copy *copy; /* private snapshot; only the used rows are valid */
-	uint64_t epoch;          /* another after each snapshot; what plans compare with */
+	uint64_t epoch;	       /* another after each snapshot; what plans compare with */
 };
 
-/* Takes fd (closes it). 0 or -errno: too small, wrong magic or version, not sealed against
- * shrinking. */
+/* Takes fd (closes it). 0 or -errno: too small, wrong magic or version, not sealed against shrinking. */
 int table_view_open(struct table_view *v, int fd);
 /* Without kcfd: an own, private table to be filled by the caller through copy. */
 int table_view_private(struct table_view *v);
@@ -128,8 +126,7 @@ static inline bool table_view_current(const struct table_view *v)
 {
 	return !v->t || __atomic_load_n(&v->t->generation, __ATOMIC_RELAXED) == v->generation;
 }
-/* Take a new snapshot if there is one; false = kept the old after three tries. Caller serialises.
- */
+/* Take a new snapshot if there is one; false = kept the old after three tries. Caller serialises. */
 bool table_view_refresh(struct table_view *v);
 /* Index of a mechanism by kcfd's number or by name; -1. */
 int table_find(const struct table_copy *c, uint32_t number);

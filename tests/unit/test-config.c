@@ -21,6 +21,13 @@ static void teardown(void)
 	config_deinit(&config);
 }
 
+/* Another configuration in the same test. */
+static void again(void)
+{
+	teardown();
+	setup();
+}
+
 static bool parse(const char *text)
 {
 	return config_parse(&config, text, "t.conf", "/etc/kcf", err, sizeof(err));
@@ -64,13 +71,13 @@ END_TEST
 START_TEST(refuses_numbers_that_are_none)
 {
 	REFUSES("[limits]\nlease = many\n", "t.conf:2:");
-	setup();
+	again();
 	REFUSES("[limits]\nlease = 12x\n", "\"12x\" is no number");
-	setup();
+	again();
 	REFUSES("[limits]\nlease = -1\n", "is no number");
-	setup();
+	again();
 	REFUSES("[limits]\nlease = 99999999999999999999\n", "is no number");
-	setup();
+	again();
 	REFUSES("[limits]\nlease = 99999999999999999G\n", "is no number");
 }
 END_TEST
@@ -84,7 +91,7 @@ END_TEST
 START_TEST(refuses_unknown_sections_even_empty_ones)
 {
 	REFUSES("[limit]\n", "t.conf:1: unknown section \"limit\"; did you mean \"limits\"?");
-	setup();
+	again();
 	REFUSES("[limits]\nlease = 9\n[socke]\nmode = 0600\n", "t.conf:3: unknown section");
 }
 END_TEST
@@ -98,7 +105,7 @@ END_TEST
 START_TEST(refuses_a_name_given_twice)
 {
 	REFUSES("[limits]\nlease = 9\nlease = 10\n", "t.conf:3: \"lease\" is given twice");
-	setup();
+	again();
 	REFUSES("[limits]\nlease = 9\n  10\n", "t.conf:3:"); /* a continued line */
 }
 END_TEST
@@ -106,7 +113,7 @@ END_TEST
 START_TEST(refuses_lines_that_are_nothing)
 {
 	REFUSES("[limits]\nlease\n", "t.conf:2: not understood");
-	setup();
+	again();
 	REFUSES("[limits\nlease = 9\n", "t.conf:1: not understood");
 }
 END_TEST
@@ -126,13 +133,13 @@ START_TEST(reads_the_sockets_access)
 	ck_assert_uint_eq(config.socket_mode, 0660);
 	ck_assert_uint_eq(config.socket_group, 0);
 	ck_assert(config.overflow_uid);
-	setup();
+	again();
 	REFUSES("[socket]\nmode = 0888\n", "no file mode");
-	setup();
+	again();
 	REFUSES("[socket]\ngroup = no-such-group-here\n", "there is no group");
-	setup();
+	again();
 	REFUSES("[socket]\noverflow-uid = perhaps\n", "neither yes nor no");
-	setup();
+	again();
 	REFUSES("[socket]\noverflow = yes\n", "did you mean \"overflow-uid\"?");
 }
 END_TEST
@@ -168,19 +175,19 @@ END_TEST
 START_TEST(refuses_keys_that_are_wrong)
 {
 	REFUSES("[key web]\nuids = 0\n[limits]\n", "t.conf:1: key \"web\" has no file");
-	setup();
+	again();
 	REFUSES("[key web]\nuids = 0\n", "has no file");
-	setup();
+	again();
 	REFUSES("[key web]\nfile = a\n", "nobody may use key \"web\"");
-	setup();
+	again();
 	REFUSES("[key a]\nfile = x\nuids = 0\n[key a]\nfile = y\n", "t.conf:4: there are two keys");
-	setup();
+	again();
 	REFUSES("[key]\nfile = x\n", "[key NAME]");
-	setup();
+	again();
 	REFUSES("[key a]\nfile = x\nusage = sing\n", "did you mean \"sign\"?");
-	setup();
+	again();
 	REFUSES("[key a]\nfile = x\nuids = nobody-of-this-name\n", "there is no user");
-	setup();
+	again();
 	REFUSES("[key a]\nfiel = x\n", "did you mean \"file\"?");
 }
 END_TEST
