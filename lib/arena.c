@@ -10,8 +10,7 @@
 
 #define N_CLASSES 6u /* 64, 128 ... 2048 */
 #define FIRST_SEGMENT (1u << 20)
-#define LARGEST_SEGMENT (16u << 20)
-#define LARGEST_BUFFER (LARGEST_SEGMENT + 64u * 1024) /* the largest request, and what grows on it */
+#define LARGEST_SEGMENT (16u << 20) /* unless a buffer needs more */
 
 enum page_kind { PAGE_FREE = 0, PAGE_HEAD, PAGE_CONT, PAGE_BLOCKS };
 
@@ -224,8 +223,6 @@ void *arena_alloc(struct arena *a, size_t len)
 	unsigned class = class_of(len), i;
 	void *ret = NULL;
 
-	if (len > LARGEST_BUFFER)
-		return NULL;
 	pthread_mutex_lock(&a->lock);
 	for (i = 0; i < a->n_segments && !ret; i++) {
 		struct segment *s = a->segments[i];
@@ -254,12 +251,11 @@ size_t arena_growth(struct arena *a, size_t len)
 		if (a->segments[i]->size >= size)
 			size = a->segments[i]->size * 2;
 	}
-	if (a->n_segments == ARENA_SEGMENTS || len > LARGEST_BUFFER)
+	if (a->n_segments == ARENA_SEGMENTS)
 		size = 0;
 	pthread_mutex_unlock(&a->lock);
 	if (size > LARGEST_SEGMENT)
 		size = LARGEST_SEGMENT;
-	len = (len + ARENA_PAGE - 1) & ~(size_t)(ARENA_PAGE - 1);
 	return size && size < len ? len : size;
 }
 

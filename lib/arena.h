@@ -47,7 +47,7 @@ void arena_forget(struct arena *a);
 enum kcf_status arena_add(struct arena *a, int fd, size_t size, uint32_t number);
 /* NULL: no attached segment has room. */
 void *arena_alloc(struct arena *a, size_t len);
-/* How large a new segment should be to hold len; 0 = no more segments. */
+/* How large a new segment had better be to hold len; 0 = no more segments. */
 size_t arena_growth(struct arena *a, size_t len);
 /* KCF_NOT_FOUND for what is no buffer. *ret_drop: number of a segment that was given back and is to be freed in
  * kcfd; 0 = none. */

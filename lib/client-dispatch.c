@@ -242,11 +242,13 @@ static void call_step(struct kcf_client *c, struct notice *n)
 {
 	struct pending *p = n->pending;
 	struct kcf_completion done = {.status = n->status, .step = n->step, .len = n->len,
-				      .id = p->visible ? p->id : 0, .provider = ""};
+				      .id = p->visible ? p->id : 0};
 	kcf_callback callback = p->callback;
+	uint32_t provider = p->provider;
 	void *arg = p->arg;
 
 	pthread_mutex_unlock(&c->lock);
+	done.provider = direct_provider_name(c->direct, provider);
 	callback(arg, &done);
 	pthread_mutex_lock(&c->lock);
 	notice_free(&c->pending, n);

@@ -15,16 +15,13 @@
 #define GROWTH 2112u /* output may be this much longer than input: an RSA modulus of 16384 bits, a tag */
 #define SHORT_OUT 8192u /* no digest, MAC or signature is longer, unless the parameter says so */
 
-static enum kcf_status grow(struct kcf_client *c, size_t len)
+static enum kcf_status new_segment(struct kcf_client *c, size_t size)
 {
-	struct wire_msg msg = {.type = FRAME_ARENA_NEW}, reply;
+	struct wire_msg msg = {.type = FRAME_ARENA_NEW, .arena.size = size}, reply;
 	struct codec_arena arena;
 	enum kcf_status st;
 	int fd = -1;
 
-	msg.arena.size = arena_growth(&c->arena, len);
-	if (!msg.arena.size)
-		return KCF_QUOTA_EXCEEDED;
 	codec_init(&arena);
 	st = client_exchange(c, &msg, &arena, &reply, &fd);
 	if (st == KCF_SUCCESS && reply.type != FRAME_ARENA_REPLY)
@@ -36,6 +33,21 @@ static enum kcf_status grow(struct kcf_client *c, size_t len)
 	else if (fd >= 0)
 		close(fd);
 	codec_deinit(&arena);
+	return st;
+}
+
+/* A segment with room to spare, or else one that is just large enough. */
+static enum kcf_status grow(struct kcf_client *c, size_t len)
+{
+	size_t size = arena_growth(&c->arena, len);
+	enum kcf_status st;
+
+	if (!size)
+		return KCF_QUOTA_EXCEEDED;
+	len = (len + ARENA_PAGE - 1) & ~(size_t)(ARENA_PAGE - 1);
+	st = new_segment(c, size < len ? len : size);
+	if (st == KCF_QUOTA_EXCEEDED && size > len)
+		st = new_segment(c, len);
 	return st;
 }
 

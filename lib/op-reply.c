@@ -106,6 +106,7 @@ bool op_step_reply(struct kcf_client *c, struct pending *p, const struct wire_op
 		return false;
 	p->steps[r->step].out.used = deliver(&p->step_out[r->step], r->out_len, &rest);
 	p->n_reported++;
+	p->provider = r->provider;
 	if (!p->callback || !(p->flags & KCF_NOTIFY_OPDONE))
 		return true;
 	pthread_mutex_lock(&c->lock);

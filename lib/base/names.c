@@ -21,9 +21,10 @@ static const char *const status_texts[KCF_STATUS_COUNT] = {
 #undef KCF__X
 };
 
+/* By number, so that looking one up costs nothing; most requests do. Gaps have no name. */
 static const struct kcf_mech_name mechs[] = {
 #define KCF__X(ident, number, name, alias, classes, kind)                                          \
-	{number, name, alias, classes, KCF_PARAM_##kind},
+	[number] = {number, name, alias, classes, KCF_PARAM_##kind},
 	KCF_MECH_LIST(KCF__X)
 #undef KCF__X
 };
@@ -40,10 +41,7 @@ const char *kcf_status_name(enum kcf_status status)
 
 const struct kcf_mech_name *kcf_mech_name(kcf_mech_t number)
 {
-	for (size_t i = 0; i < COUNT(mechs); i++)
-		if (mechs[i].number == number)
-			return &mechs[i];
-	return NULL;
+	return number < COUNT(mechs) && mechs[number].name ? &mechs[number] : NULL;
 }
 
 /* An alias may stand for two mechanisms (AES-CBC with and without padding): names come first, then the
@@ -53,10 +51,10 @@ const struct kcf_mech_name *kcf_mech_by_name(const char *name)
 	if (!name)
 		return NULL;
 	for (size_t i = 0; i < COUNT(mechs); i++)
-		if (!strcasecmp(mechs[i].name, name))
+		if (mechs[i].name && !strcasecmp(mechs[i].name, name))
 			return &mechs[i];
 	for (size_t i = 0; i < COUNT(mechs); i++)
-		if (!strcasecmp(mechs[i].alias, name))
+		if (mechs[i].name && !strcasecmp(mechs[i].alias, name))
 			return &mechs[i];
 	return NULL;
 }

@@ -300,7 +300,7 @@ START_TEST(waits_for_arena_memory_in_a_synchronous_call)
 	ck_assert_int_eq(encrypt(c, in, out, BIG, &req), KCF_QUEUED);
 	ck_assert_int_eq(encrypt(c, in, out, BIG, &req), KCF_QUEUED);
 	ck_assert_int_eq(pthread_create(&thread, NULL, encrypt_thread, c), 0);
-	fake_wait(&fake, FRAME_ARENA_NEW, 2); /* refused: now it waits */
+	fake_wait(&fake, FRAME_ARENA_NEW, 3); /* refused twice: now it waits */
 	fake_release(&fake);
 	pthread_join(thread, &status);
 	ck_assert_int_eq((int)(uintptr_t)status, KCF_SUCCESS);
