@@ -110,6 +110,8 @@ static enum kcf_status hold(struct aead_data *d, const struct kcf_job *job)
 	struct openssl_pos in = openssl_pos(job->in, job->n_in);
 	enum kcf_status status;
 
+	if (job->in_len == 0)
+		return KCF_SUCCESS;
 	if (job->in_len > OPENSSL_AEAD_BUFFER + OPENSSL_AEAD_TAG_MAX)
 		return KCF_BUFFER_TOO_BIG;
 	status = hold_room(d, d->held_len + job->in_len);

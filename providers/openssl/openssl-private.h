@@ -209,7 +209,7 @@ struct openssl_pos {
 
 static inline struct openssl_pos openssl_pos(const struct iovec *v, uint32_t n)
 {
-	struct openssl_pos p = {v, n ? v + n : v, 0};
+	struct openssl_pos p = {v, n ? v + n : v, 0}; /* v may be NULL */
 	return p;
 }
 

@@ -129,7 +129,8 @@ enum kcf_status run_parts(struct call *c, size_t piece, bool data_in_final)
 	ctx = job.ctx;
 	for (bool last = false; !last && status == KCF_SUCCESS;) {
 		size_t n = c->in_len - done < piece ? c->in_len - done : piece;
-		struct iovec in = {(void *)(c->in + done), n}, out = {c->out + len, 0};
+		struct iovec in = {(void *)(c->in + done), n},
+			     out = {c->out ? c->out + len : NULL, 0};
 		struct iovec check = {(void *)c->check, c->check_len};
 
 		last = data_in_final ? done + n == c->in_len : n == 0;
