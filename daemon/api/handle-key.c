@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "api/handle.h"
+#include "core/key.h"
 
 #define KEY_OPS_MAX 64u /* under way per connection */
 #define N_PAIR_MECHS 4u
@@ -177,22 +178,55 @@ static enum kcf_status add_tmpl(struct conn *c, struct key_op *op, uint32_t mech
 	return status;
 }
 
-static enum kcf_status prepare_export(struct conn *c, struct key_op *op,
-				      const struct wire_key_op_msg *m)
+/* In which order key types are tried. A raw key of 32 bytes may be Ed25519 or X25519: its usage decides. */
+static const uint32_t *pair_order(const struct key *k)
 {
+	static const uint32_t agreement_first[N_PAIR_MECHS] = {
+		KCF_M_EC_MONTGOMERY_KEY_PAIR_GEN, KCF_M_EC_EDWARDS_KEY_PAIR_GEN,
+		KCF_M_EC_KEY_PAIR_GEN, KCF_M_RSA_PKCS_KEY_PAIR_GEN};
+	bool agrees = k && k->format == KCF_KEY_RAW && k->usage & KCF_KEY_USE(KCF_OP_DERIVE) &&
+		      !(k->usage & KCF_KEY_USE(KCF_OP_SIGN));
+
+	return agrees ? agreement_first : pair_mechs;
+}
+
+static enum kcf_status prepare_export(struct conn *c, struct key_op *op,
+				      const struct wire_key_op_msg *m, const struct key *k)
+{
+	const uint32_t *order = pair_order(k);
 	enum kcf_status status = KCF_SUCCESS;
 
-	if (m->key.kind == KCF_KEY_NONE)
-		return KCF_ARGUMENTS_BAD;
 	if (m->mech)
 		return add_tmpl(c, op, m->mech, &m->key);
-	for (unsigned i = 0; i < N_PAIR_MECHS; i++) {
-		status = add_tmpl(c, op, pair_mechs[i], &m->key);
-		/* The last reason counts if there is nothing to try. */
-		if (status == KCF_KEY_HANDLE_INVALID || status == KCF_PERMISSION_DENIED)
-			return status;
-	}
+	for (unsigned i = 0; i < N_PAIR_MECHS; i++)
+		status = add_tmpl(c, op, order[i], &m->key);
+	/* The last reason counts if there is nothing to try. */
 	return op->n_tmpls ? KCF_SUCCESS : status;
+}
+
+/* The key whose public half is wanted. *ret NULL: it came as bytes. A public key is its own answer. */
+static enum kcf_status find_export(struct conn *c, const struct wire_key *key,
+				   const struct key **ret, struct wire_bytes *ret_public)
+{
+	struct key *k = NULL;
+	bool named = key->kind == KCF_KEY_NAMED;
+	enum kcf_status status;
+
+	*ret = NULL;
+	*ret_public = (struct wire_bytes){NULL, 0};
+	if (key->kind == KCF_KEY_NONE)
+		return KCF_ARGUMENTS_BAD;
+	if (key->kind == KCF_KEY_BYTES) {
+		if (key->format == KCF_KEY_SPKI)
+			*ret_public = key->bytes;
+		return KCF_SUCCESS;
+	}
+	status = key_find(c->api->core, c->consumer, c, named ? NULL : &key->handle,
+			  named ? key->name : NULL, &k);
+	if (status == KCF_SUCCESS && k->format == KCF_KEY_SPKI)
+		*ret_public = (struct wire_bytes){k->bytes, k->len};
+	*ret = k;
+	return status;
 }
 
 /* Symmetric keys are made as raw bytes, pairs as PKCS#8. */
@@ -205,7 +239,8 @@ static enum kcf_key_format made_format(const struct wire_key_op_msg *m)
 	return KCF_KEY_RAW;
 }
 
-static enum kcf_status prepare(struct conn *c, struct key_op *op, const struct wire_key_op_msg *m)
+static enum kcf_status prepare(struct conn *c, struct key_op *op, const struct wire_key_op_msg *m,
+			       const struct key *k)
 {
 	static const struct wire_key none = {.kind = KCF_KEY_NONE};
 	enum kcf_status status;
@@ -214,7 +249,7 @@ static enum kcf_status prepare(struct conn *c, struct key_op *op, const struct w
 	op->usage = m->usage;
 	op->format = made_format(m);
 	if (m->kind == KEYOP_EXPORT)
-		return prepare_export(c, op, m);
+		return prepare_export(c, op, m, k);
 	if (m->kind == KEYOP_DERIVE && m->len == 0)
 		return KCF_KEY_SIZE_RANGE;
 	if (m->kind == KEYOP_DERIVE && m->key.kind != KCF_KEY_HANDLE &&
@@ -225,7 +260,7 @@ static enum kcf_status prepare(struct conn *c, struct key_op *op, const struct w
 }
 
 static enum kcf_status begin(struct conn *c, const struct wire_key_op_msg *m,
-			     const struct frame_header *h)
+			     const struct frame_header *h, const struct key *k)
 {
 	struct key_op *op;
 	enum kcf_status status;
@@ -237,7 +272,7 @@ static enum kcf_status begin(struct conn *c, const struct wire_key_op_msg *m,
 		return KCF_HOST_MEMORY;
 	if (h->deadline_us && h->deadline_us < UINT64_MAX / 2000)
 		op->deadline_ns = uv_hrtime() + h->deadline_us * 1000;
-	status = prepare(c, op, m);
+	status = prepare(c, op, m, k);
 	if (status != KCF_SUCCESS)
 		goto no_key_op;
 	status = consumer_charge(c->consumer, CHARGE_REQUEST, 1);
@@ -259,18 +294,29 @@ no_key_op:
 	return status;
 }
 
+/* Answers at once, or begins a request that will. */
+static void compute(struct conn *c, const struct wire_key_op_msg *m, const struct frame_header *h)
+{
+	struct wire_bytes public = {NULL, 0};
+	enum kcf_status status = KCF_SUCCESS;
+	const struct key *k = NULL;
+
+	if (m->kind == KEYOP_EXPORT)
+		status = find_export(c, &m->key, &k, &public);
+	if (status == KCF_SUCCESS && !public.p)
+		status = begin(c, m, h, k);
+	if (status != KCF_SUCCESS || public.p)
+		answer(c, h->id, status, NULL, &public);
+}
+
 void handle_key_op(struct conn *c, const struct dispatch_frame *f)
 {
 	const struct wire_key_op_msg *m = &f->msg->key_op;
-	enum kcf_status status;
 
-	if (m->kind == KEYOP_IMPORT) {
+	if (m->kind == KEYOP_IMPORT)
 		import(c, m, f->h->id);
-	} else if (m->kind == KEYOP_DESTROY) {
+	else if (m->kind == KEYOP_DESTROY)
 		destroy(c, m, f->h->id);
-	} else {
-		status = begin(c, m, f->h);
-		if (status != KCF_SUCCESS)
-			answer(c, f->h->id, status, NULL, NULL);
-	}
+	else
+		compute(c, m, f->h);
 }

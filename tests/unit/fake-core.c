@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include "base/json.h"
+#include "core/key.h"
 
 struct fake_core fake;
 
@@ -23,14 +24,8 @@ struct context {
 	bool open, closed;
 };
 
-struct key {
-	struct kcf_key_handle handle;
-	const void *owner;
-	bool used;
-};
-
 static struct consumer consumers[4];
-static struct key keys[16];
+static struct key keys[16]; /* refs: in use */
 
 struct core *fake_core(void)
 {
@@ -166,9 +161,9 @@ enum kcf_status key_import(struct core *core, struct consumer *c, const void *ow
 			   const struct kcf_key_data *bytes, uint32_t usage, struct key **ret)
 {
 	for (uint8_t i = 0; i < 16; i++) {
-		if (keys[i].used)
+		if (keys[i].refs)
 			continue;
-		keys[i] = (struct key){.handle = {{i + 1}}, .owner = owner, .used = true};
+		keys[i] = (struct key){.handle = {{i + 1}}, .owner = owner, .refs = 1, .format = bytes->format, .usage = usage};
 		fake.n_keys++;
 		*ret = &keys[i];
 		return KCF_SUCCESS;
@@ -180,7 +175,7 @@ enum kcf_status key_find(struct core *core, struct consumer *c, const void *owne
 			 const struct kcf_key_handle *handle, const char *name, struct key **ret)
 {
 	for (unsigned i = 0; handle && i < 16; i++) {
-		if (keys[i].used && keys[i].owner == owner &&
+		if (keys[i].refs && keys[i].owner == owner &&
 		    !memcmp(&keys[i].handle, handle, sizeof(*handle))) {
 			*ret = &keys[i];
 			return KCF_SUCCESS;
@@ -196,14 +191,14 @@ void key_handle(const struct key *k, struct kcf_key_handle *ret)
 
 void key_destroy(struct core *core, struct key *k)
 {
-	k->used = false;
+	k->refs = 0;
 	fake.n_keys--;
 }
 
 void key_destroy_owner(struct core *core, const void *owner)
 {
 	for (unsigned i = 0; i < 16; i++) {
-		if (keys[i].used && keys[i].owner == owner)
+		if (keys[i].refs && keys[i].owner == owner)
 			key_destroy(core, &keys[i]);
 	}
 }
