@@ -97,6 +97,28 @@ static const struct adm_column policy_columns[] = {
 	{0},
 };
 
+/* "128-256", over all who offer it. */
+static void digest_key_bits(json_t *row, const json_t *offers)
+{
+	json_int_t low = 0, high = 0;
+	char text[48] = "";
+	json_t *offer;
+	size_t i;
+
+	json_array_foreach(offers, i, offer)
+	{
+		json_int_t min = json_integer_value(json_object_get(offer, "key_min_bits"));
+		json_int_t max = json_integer_value(json_object_get(offer, "key_max_bits"));
+
+		low = i == 0 || min < low ? min : low;
+		high = max > high ? max : high;
+	}
+	if (high)
+		snprintf(text, sizeof(text), low == high ? "%lld" : "%lld-%lld", (long long)low,
+			 (long long)high);
+	json_object_set_new(row, "key_bits", json_string(text));
+}
+
 /* "openssl, nettle (disabled)" */
 static void digest_mechanism(json_t *row)
 {
@@ -104,24 +126,14 @@ static void digest_mechanism(json_t *row)
 	char text[512] = "";
 	size_t i, len = 0;
 
-	if (json_object_get(row, "key_min_bits") && !json_object_get(row, "key_bits")) {
-		char bits[48];
-
-		snprintf(bits, sizeof(bits), "%lld-%lld",
-			 (long long)json_integer_value(json_object_get(row, "key_min_bits")),
-			 (long long)json_integer_value(json_object_get(row, "key_max_bits")));
-		json_object_set_new(row, "key_bits", json_string(strcmp(bits, "0-0") ? bits : ""));
-	}
+	digest_key_bits(row, offers);
 	json_array_foreach(offers, i, offer)
 	{
-		const char *name = json_is_object(offer)
-					   ? json_string_value(json_object_get(offer, "name"))
-					   : json_string_value(offer);
-		json_t *enabled = json_object_get(offer, "enabled");
+		const char *name = json_string_value(json_object_get(offer, "name"));
+		bool off = json_is_false(json_object_get(offer, "enabled"));
 
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s%s", i ? ", " : "",
-					name ? name : "?",
-					json_is_false(enabled) ? " (disabled)" : "");
+					name ? name : "?", off ? " (disabled)" : "");
 		if (len >= sizeof(text))
 			break;
 	}
@@ -140,7 +152,6 @@ int adm_list(int argc, char **argv)
 		{"providers", provider_columns, NULL, "no providers"},
 		{"mechanisms", mechanism_columns, digest_mechanism, "no mechanisms"},
 		{"limits", policy_columns, NULL, "no limits"},
-		{"policy", policy_columns, NULL, "no limits"},
 		{"keys", NULL, NULL, "no named keys"},
 	};
 	struct adm_options o;

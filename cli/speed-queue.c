@@ -235,7 +235,7 @@ static void *queue_open(const struct speed_case *c, struct kcf_client *client, b
 
 static void *inline_open(const struct speed_case *c, struct kcf_client *client)
 {
-	if (c->work == SPEED_RSA2048_SIGN || speed_out_len(c) > MAX_INLINE)
+	if (c->work == SPEED_RSA2048_SIGN || c->size > MAX_INLINE)
 		return NULL;
 	return queue_open(c, client, false, false);
 }
