@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include "core/consumer.h"
 #include "core/core.h"
 #include "table/page.h"
 
@@ -39,7 +40,6 @@ static struct credit_share *share_get(struct credit *cr, struct consumer *consum
 		return NULL;
 	s->consumer = consumer;
 	list_push(&cr->shares, &s->link);
-	cr->n_shares++;
 found:
 	s->n_accounts++;
 	return s;
@@ -50,7 +50,6 @@ static void share_put(struct credit *cr, struct credit_share *s)
 	if (--s->n_accounts)
 		return;
 	list_remove(&s->link);
-	cr->n_shares--;
 	free(s);
 }
 
@@ -71,12 +70,18 @@ static uint32_t spare(const struct credit *cr)
 	return units > aside ? (uint32_t)(units - aside) : 0;
 }
 
+/* By weight between users, then equally between the connections of one. */
 uint32_t credit_fair(const struct credit_account *a)
 {
 	const struct credit *cr = a->credit;
 	uint64_t queue = cr->limits->software_queue, aside = set_aside(cr);
-	uint64_t all = queue > aside ? queue - aside : 0;
-	uint64_t fair = all / cr->n_shares / a->share->n_accounts;
+	uint64_t all = queue > aside ? queue - aside : 0, weights = 0, fair;
+
+	list_for_each(l, &cr->shares)
+	{
+		weights += list_entry(l, struct credit_share, link)->consumer->weight;
+	}
+	fair = all * a->share->consumer->weight / weights / a->share->n_accounts;
 
 	return fair > CREDIT_FLOOR ? (uint32_t)fair : CREDIT_FLOOR;
 }

@@ -33,7 +33,7 @@ struct credit {
 	struct list accounts;
 	struct list shares;
 	struct list wants; /* accounts, in order of arrival */
-	unsigned n_accounts, n_shares;
+	unsigned n_accounts;
 	uint64_t now_ms; /* set every loop turn */
 	/* Answer a WANT. */
 	void (*room)(struct credit_account *a, uint32_t units, uint32_t provider_row1);

@@ -159,6 +159,34 @@ START_TEST(serves_a_client_that_submits_before_the_end_is_told)
 }
 END_TEST
 
+START_TEST(answers_what_is_under_way_before_it_ends)
+{
+	struct wire_op op = {.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .in_len = 3,
+			     .out_room = 32, .preference = KCF_ONLY_PROVIDER,
+			     .provider = "fault"};
+	static const char *const load[] = {"load", "fault", "latency-us=300000", NULL};
+	struct wire_msg status = {.type = FRAME_STATUS};
+	struct harness_frame f;
+	struct harness_raw r;
+
+	harness_kcfd_start(&kcfd, NULL);
+	harness_raw_open(&r, &kcfd);
+	harness_raw_hello(&r, NULL);
+	ck_assert_uint_eq(harness_raw_admin(&r, load, NULL), KCF_SUCCESS);
+	harness_raw_send_op(&r, &op, 3, "abc", 3);
+	status.id = 3;
+	harness_raw_send(&r, &status, 4, NULL, 0); /* so kcfd has it */
+	harness_raw_expect(&r, FRAME_STATUS_REPLY, &f);
+	ck_assert_uint_eq(f.msg.status_reply.status, KCF_SUCCESS);
+	ck_assert_int_eq(kill(kcfd.pid, SIGTERM), 0);
+	harness_raw_expect(&r, FRAME_OP_REPLY, &f);
+	ck_assert_uint_eq(f.msg.op_reply.status, KCF_SUCCESS);
+	harness_raw_expect_closed(&r, NULL);
+	harness_raw_close(&r);
+	ck_assert_int_eq(harness_kcfd_stop(&kcfd), 0);
+}
+END_TEST
+
 START_TEST(says_which_key_it_cannot_read)
 {
 	char path[128];
@@ -188,6 +216,7 @@ int main(void)
 	tcase_add_test(t, refuses_a_socket_path_that_is_too_long);
 	tcase_add_test(t, gives_the_socket_its_configured_mode);
 	tcase_add_test(t, serves_a_client_that_submits_before_the_end_is_told);
+	tcase_add_test(t, answers_what_is_under_way_before_it_ends);
 	tcase_add_test(t, says_which_key_it_cannot_read);
 	suite_add_tcase(s, t);
 	return test_main(s);

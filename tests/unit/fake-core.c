@@ -6,14 +6,10 @@
 #include <string.h>
 #include <sys/mman.h>
 #include "base/json.h"
+#include "core/consumer.h"
 #include "core/key.h"
 
 struct fake_core fake;
-
-struct consumer {
-	uid_t uid;
-	int refs;
-};
 
 struct tmpl {
 	uint32_t mech;
@@ -88,6 +84,8 @@ struct consumer *consumer_get(struct core *core, uid_t uid, gid_t gid)
 	for (unsigned i = 0; i < 4; i++) {
 		if (consumers[i].refs == 0 || consumers[i].uid == uid) {
 			consumers[i].uid = uid;
+			if (!consumers[i].refs)
+				consumers[i].weight = 1;
 			consumers[i].refs++;
 			fake.n_consumers++;
 			return &consumers[i];
@@ -98,7 +96,7 @@ struct consumer *consumer_get(struct core *core, uid_t uid, gid_t gid)
 
 void consumer_put(struct consumer *c)
 {
-	ck_assert_int_gt(c->refs, 0);
+	ck_assert_uint_gt(c->refs, 0);
 	c->refs--;
 	fake.n_consumers--;
 }

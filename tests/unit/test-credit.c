@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/credit.h"
+#include "core/consumer.h"
 #include "fake-core.h"
 #include "table/page.h"
 #include "test-main.h"
@@ -289,6 +290,17 @@ START_TEST(splits_the_queue_by_user_first_then_by_connection)
 }
 END_TEST
 
+START_TEST(gives_a_user_of_more_weight_more)
+{
+	limit(1024, 2, 1000);
+	open_account(0, 0);
+	open_account(1, 1);
+	ck_assert_uint_eq(credit_fair(&account[1]), credit_fair(&account[0]));
+	consumer[1]->weight = 3;
+	ck_assert_uint_eq(credit_fair(&account[1]), 3 * credit_fair(&account[0]));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("credit");
@@ -310,6 +322,7 @@ int main(void)
 	tcase_add_test(t, lets_a_closed_connection_keep_only_what_its_requests_hold);
 	tcase_add_test(t, serves_those_who_wait_when_a_connection_closes);
 	tcase_add_test(t, splits_the_queue_by_user_first_then_by_connection);
+	tcase_add_test(t, gives_a_user_of_more_weight_more);
 	suite_add_tcase(s, t);
 	return test_main(s);
 }
