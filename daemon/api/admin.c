@@ -214,21 +214,21 @@ static struct request *find_request(struct admin_call *call, uint64_t id, uint64
 
 static enum kcf_status run_cancel(struct admin_call *call)
 {
-	const char *last = call->args[call->n_args - 1];
 	uint64_t id, conn = 0;
 	struct request *r;
 	unsigned n;
 
-	if (!to_number(last, &id) || (call->n_args > 1 && !to_number(call->args[0], &conn)))
+	if (!to_number(call->args[0], &id) ||
+	    (call->n_args > 1 && !to_number(call->args[1], &conn)))
 		return admin_fail(call, KCF_ARGUMENTS_BAD,
-				  "cancel: CONNECTION and REQUEST are numbers; see requests");
+				  "cancel: REQUEST and CONNECTION are numbers; see requests");
 	r = find_request(call, id, conn, &n);
 	if (n == 0)
 		return admin_fail(call, KCF_NOT_FOUND, "there is no request %llu under way",
 				  (unsigned long long)id);
 	if (n > 1)
 		return admin_fail(call, KCF_ARGUMENTS_BAD,
-				  "%u requests have the id %llu; say which: cancel CONNECTION %llu", n,
+				  "%u requests have the id %llu; say which: cancel %llu CONNECTION", n,
 				  (unsigned long long)id, (unsigned long long)id);
 	sched_cancel(core_of(call), r);
 	return KCF_SUCCESS;
@@ -291,7 +291,7 @@ static const struct admin_command commands[] = {
 	{"load", run_load, 1, WIRE_ADMIN_ARGS, true, "load MODULE [instance=NAME] [KEY=VALUE]..."},
 	{"unload", run_unload, 1, 1, true, "unload INSTANCE"},
 	{"set", run_set, 2, 3, true, "set NAME VALUE"},
-	{"cancel", run_cancel, 1, 2, true, "cancel [CONNECTION] REQUEST"},
+	{"cancel", run_cancel, 1, 2, true, "cancel REQUEST [CONNECTION]"},
 };
 
 static void log_change(const struct admin_call *call, const char *command)

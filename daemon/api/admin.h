@@ -5,7 +5,7 @@
  *   list [mechanisms] [policy]     stats          requests        consumers
  *   trace [N]  (0: all)             enable PROVIDER [MECHANISM]    disable PROVIDER [MECHANISM]
  *   load MODULE [instance=NAME] [KEY=VALUE]...                    unload INSTANCE
- *   set NAME VALUE                 cancel [CONNECTION] REQUEST    connections
+ *   set NAME VALUE                 cancel REQUEST [CONNECTION]    connections
  *
  * set: NAME is a limit, "threshold MECH", "mode MECH", or "PROVIDER.key", in one argument or two. An answer is JSON, or a status with a text that says
  * what is wrong and what to do. Loop thread.

@@ -143,12 +143,18 @@ END_TEST
 
 START_TEST(keeps_what_ran_in_the_callers_thread_when_the_client_is_gone)
 {
+	uint64_t open = 0;
 	char *text;
 
 	work_in_caller(1);
 	harness_raw_close(&raw);
 	harness_raw_open(&raw, &kcfd);
 	harness_raw_hello(&raw, NULL);
+	for (int i = 0; i < 10000 && open != 1; i++) { /* until it has noticed */
+		ck_assert_uint_eq(RUN(&text, "connections"), KCF_SUCCESS);
+		open = harness_json_u64(text, "open");
+		free(text);
+	}
 	ck_assert_uint_eq(RUN(&text, "consumers"), KCF_SUCCESS);
 	ck_assert_uint_eq(harness_json_u64(text, "caller_ops"), 5);
 	ck_assert_uint_eq(harness_json_u64(text, "caller_bytes"), 500);
@@ -266,9 +272,9 @@ START_TEST(shows_and_cancels_a_request_by_connection_and_id)
 	snprintf(connection, sizeof(connection), "%llu",
 		 (unsigned long long)harness_json_u64(text, "connection"));
 	free(text);
-	ck_assert_uint_eq(RUN(&text, "cancel", "99", "1002"), KCF_NOT_FOUND);
+	ck_assert_uint_eq(RUN(&text, "cancel", "1002", "99"), KCF_NOT_FOUND);
 	free(text);
-	DO("cancel", connection, "1002");
+	DO("cancel", "1002", connection);
 	harness_raw_expect(&other, FRAME_OP_REPLY, &f);
 	ck_assert_uint_eq(f.h.id, 1002);
 	ck_assert_uint_eq(f.msg.op_reply.status, KCF_CANCELED);
