@@ -16,6 +16,7 @@ static const struct tool_command commands[] = {
 	{"verify", "check a file's signature", cmd_verify},
 	{"random", "random bytes", cmd_random},
 	{"key", "make, convert and publish keys", cmd_key},
+	{"list", "mechanisms that are offered", cmd_list},
 	{0},
 };
 

@@ -11,3 +11,4 @@ int cmd_sign(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_random(int argc, char **argv);
 int cmd_key(int argc, char **argv);
+int cmd_list(int argc, char **argv);

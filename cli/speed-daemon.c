@@ -3,6 +3,7 @@
  * speed-daemon - a private kcfd for a measurement: own directory under /tmp, own socket, one
  * worker, pinned to the server's CPU, gone with this process. One thread.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -141,21 +142,27 @@ bool speed_daemon_start(struct speed_daemon *d, const char *program, const char 
 	return false;
 }
 
+/* The directory is ours alone and flat. */
+static void remove_dir(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		unlinkat(dirfd(dir), entry->d_name, 0);
+	if (dir)
+		closedir(dir);
+	rmdir(path);
+}
+
 void speed_daemon_stop(struct speed_daemon *d)
 {
-	static const char *const files[] = {"sock", "kcf.conf", "log"};
-	char path[128];
-
 	if (d->pid > 0) {
 		kill(d->pid, SIGTERM);
 		waitpid(d->pid, NULL, 0);
 	}
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		snprintf(path, sizeof(path), "%s/%s", d->dir, files[i]);
-		unlink(path);
-	}
 	if (d->dir[0])
-		rmdir(d->dir);
+		remove_dir(d->dir);
 	memset(d, 0, sizeof(*d));
 }
 
