@@ -141,15 +141,17 @@ START_TEST(shows_what_ran_in_the_callers_thread)
 }
 END_TEST
 
+/* A second connection keeps the user's account. */
 START_TEST(keeps_what_ran_in_the_callers_thread_when_the_client_is_gone)
 {
+	struct harness_raw gone = raw;
 	uint64_t open = 0;
 	char *text;
 
 	work_in_caller(1);
-	harness_raw_close(&raw);
 	harness_raw_open(&raw, &kcfd);
 	harness_raw_hello(&raw, NULL);
+	harness_raw_close(&gone);
 	for (int i = 0; i < 10000 && open != 1; i++) { /* until it has noticed */
 		ck_assert_uint_eq(RUN(&text, "connections"), KCF_SUCCESS);
 		open = harness_json_u64(text, "open");
@@ -158,6 +160,9 @@ START_TEST(keeps_what_ran_in_the_callers_thread_when_the_client_is_gone)
 	ck_assert_uint_eq(RUN(&text, "consumers"), KCF_SUCCESS);
 	ck_assert_uint_eq(harness_json_u64(text, "caller_ops"), 5);
 	ck_assert_uint_eq(harness_json_u64(text, "caller_bytes"), 500);
+	free(text);
+	ck_assert_uint_eq(RUN(&text, "stats"), KCF_SUCCESS);
+	ck_assert_uint_eq(harness_json_u64(strstr(text, "\"place\":\"caller\""), "ops"), 5);
 	free(text);
 }
 END_TEST
