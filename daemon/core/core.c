@@ -194,9 +194,9 @@ static void close_handles(struct core *core)
 	core->loop->data = saved;
 }
 
-void core_free(struct core *core)
+void core_stop(struct core *core)
 {
-	if (!core)
+	if (core->stopping)
 		return;
 	core->stopping = true;
 	end_waiting(core);
@@ -204,6 +204,13 @@ void core_free(struct core *core)
 	worker_pool_deinit(&core->workers);
 	while (wake_drain(&core->wake) || sched_has_work(core))
 		sched_kick(core);
+}
+
+void core_free(struct core *core)
+{
+	if (!core)
+		return;
+	core_stop(core);
 	__atomic_store_n(&core->table.t->closed, 1, __ATOMIC_RELEASE);
 	providers_deinit(core); /* their offers leave the mechanisms */
 	mechs_deinit(core);

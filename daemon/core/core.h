@@ -41,7 +41,9 @@ struct core_config {
 
 /* KCF_SUCCESS or why not. Finds the manifests in module_dir; loads nothing but the default software provider(s). */
 enum kcf_status core_new(const struct core_config *config, struct core **ret);
-/* Stop taking work, cancel what waits, wait for what runs. Then free. */
+/* Take no more work, cancel what waits, wait for what runs: every request has completed when this returns. Owners can
+ * then let go of what they hold; core_free does this first if it was not done. */
+void core_stop(struct core *core);
 void core_free(struct core *core);
 struct limits *core_limits(struct core *core);
 /* A limit changed: apply it (pool sizes, queue bounds). */

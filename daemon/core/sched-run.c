@@ -156,8 +156,13 @@ void sched_pinned(struct core *core, struct request *r, const struct offer *offe
 {
 	struct request_sched *s = r->sched;
 	struct provider *p = offer->provider;
-	struct trace_entry *e = trace_new(&core->trace);
+	struct trace_entry *e;
 
+	if (core->stopping) {
+		sched_finish(core, r, KCF_CANCELED);
+		return;
+	}
+	e = trace_new(&core->trace);
 	s->prepared = prepared_ref(prepared);
 	p->n_using++;
 	s->provider = p;

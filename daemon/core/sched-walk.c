@@ -369,6 +369,10 @@ void sched_route(struct core *core, struct request *r)
 {
 	struct walk w;
 
+	if (core->stopping) {
+		sched_finish(core, r, KCF_CANCELED);
+		return;
+	}
 	walk_begin(&w, core, r);
 	walk_collect(&w);
 	if (!w.n) {
