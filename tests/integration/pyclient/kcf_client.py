@@ -19,10 +19,11 @@ UNIT = 4096
 SUCCESS, ARGUMENTS_BAD, BUFFER_TOO_SMALL, BUFFER_TOO_BIG, INVALID_CONTEXT = 0, 3, 4, 5, 6
 KEY_SIZE_RANGE, MECH_NOT_SUPPORTED, BUSY, CANCELED, INVALID_MAC, SIGNATURE_INVALID = 11, 12, 13, 14, 16, 17
 KEY_HANDLE_INVALID, PERMISSION_DENIED, VERSION_MISMATCH, PROTOCOL_ERROR, NOT_FOUND = 18, 20, 26, 27, 29
-ALREADY_EXISTS = 30
+TIMED_OUT, ALREADY_EXISTS = 21, 30
 
 DIGEST, MAC, MAC_VERIFY, ENCRYPT, DECRYPT, SIGN, VERIFY, ENCRYPT_MAC, MAC_DECRYPT, DERIVE, RANDOM = range(1, 12)
 SINGLE, INIT, UPDATE, FINAL = range(4)
+SEALS = 1 | 2 | 4  # F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW
 ALWAYS_QUEUE, NEVER_QUEUE, NOTIFY_STEPS, SYNC = 1, 2, 4, 8
 
 
@@ -180,7 +181,7 @@ class Client(Connection):
 
     # ---- waiting ----
 
-    def _read_one(self):
+    def read_one(self):
         kind, ident, message, payload = self.recv()
         if kind == "EVENT":
             self.events.append(message)
@@ -193,14 +194,14 @@ class Client(Connection):
 
     def wait(self, ident):
         while ident not in self.answers:
-            self._read_one()
+            self.read_one()
         return self.answers.pop(ident)
 
     def wait_closed(self):
         """kcfd is to close; returns its FATAL message or None."""
         try:
             while True:
-                self._read_one()
+                self.read_one()
         except Closed as end:
             return end.fatal
 
@@ -216,7 +217,7 @@ class Client(Connection):
             self.send("WANT", {"units": units})
             seen = len(self.rooms)
             while len(self.rooms) == seen and self.credit.value() < units:
-                self._read_one()
+                self.read_one()
 
     def start(self, op, data=b"", check=b"", deadline_us=0):
         """Send an OP; inline data is the payload. Returns its id."""
@@ -246,6 +247,12 @@ class Client(Connection):
 
     def attach(self, slot, mech, key):
         return self.ask("TEMPLATE_ATTACH", {"slot": slot, "mech": mech, "key": key})["status"]
+
+    def admin(self, command, *args):
+        ident = self.new_id()
+        self.send("ADMIN", {"command": command, "args": args}, ident)
+        _, message, payload = self.wait(ident)
+        return message, payload
 
     # ---- arena ----
 
