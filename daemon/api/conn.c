@@ -15,6 +15,9 @@
 #include "api/dispatch.h"
 #include "table/page.h"
 
+/* Room for a read at least, so that a frame at the end of the buffer does not make reads small. */
+#define READ_MIN (16u * 1024)
+
 void conn_set_state(struct conn *c, enum conn_state state)
 {
 	assert((c->state == CONN_NEW && state != CONN_NEW) ||
@@ -25,6 +28,14 @@ void conn_set_state(struct conn *c, enum conn_state state)
 void conn_log(const struct conn *c, struct log_about *ret)
 {
 	*ret = (struct log_about){.connection = c->id, .uid = c->uid, .has_uid = true};
+}
+
+static void log_conn(const struct conn *c, const char *what)
+{
+	struct log_about about;
+
+	conn_log(c, &about);
+	log_line(KCF_LOG_DEBUG, &about, "%s", what);
 }
 
 /* ---- pins ---- */
@@ -140,8 +151,7 @@ static ssize_t read_some(struct conn *c)
 			   .msg_controllen = sizeof(control)};
 	ssize_t n;
 
-	/* In a frame longer than the usual buffer there may be no room left at all. */
-	if (!iobuf_reserve(&c->in, c->in.room && iobuf_space(&c->in) ? 1 : IOBUF_SIZE / 2))
+	if (!iobuf_reserve(&c->in, READ_MIN))
 		return -1;
 	iov = (struct iovec){iobuf_data(&c->in) + c->in.len, iobuf_space(&c->in)};
 	n = recvmsg(c->fd, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
@@ -298,6 +308,7 @@ struct conn *conn_new(struct api *a, int fd, uid_t uid, gid_t gid, struct consum
 	a->open++;
 	watch_time(c);
 	conn_watch(c);
+	log_conn(c, "connected");
 	return c;
 }
 
@@ -364,6 +375,7 @@ void conn_close(struct conn *c)
 	if (!conn_is_open(c))
 		return;
 	conn_set_state(c, CONN_CLOSED);
+	log_conn(c, "disconnected");
 	list_remove(&c->link);
 	a->n_conns--;
 	a->n_closing++;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "api/dispatch.h"
 
+#include <string.h>
 #include "api/conn.h"
 #include "api/handle.h"
 
@@ -54,7 +55,7 @@ static const char *objection(const struct conn *c, const struct dispatch_row *ro
 	return NULL;
 }
 
-void dispatch_frame(struct conn *c, const struct frame_header *h, const uint8_t *body)
+void dispatch_frame(struct conn *c, const struct frame_header *h, uint8_t *body)
 {
 	struct codec_arena *arena = &c->api->arena;
 	const struct dispatch_row *row = &rows[h->type];
@@ -72,4 +73,6 @@ void dispatch_frame(struct conn *c, const struct frame_header *h, const uint8_t 
 	else
 		row->handle(c, &f);
 	codec_reset(arena);
+	if (conn_is_open(c)) /* else its buffer is gone, and was wiped */
+		explicit_bzero(body, h->msg_len);
 }

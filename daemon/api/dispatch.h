@@ -17,5 +17,5 @@ struct dispatch_frame {
 	const uint8_t *payload; /* h->payload_len bytes; private memory, during the call */
 };
 
-/* body: message then payload. */
-void dispatch_frame(struct conn *c, const struct frame_header *h, const uint8_t *body);
+/* body: message then payload; the message is wiped, because it may have had key bytes. */
+void dispatch_frame(struct conn *c, const struct frame_header *h, uint8_t *body);

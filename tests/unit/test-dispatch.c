@@ -896,6 +896,28 @@ START_TEST(owns_no_buffer_while_idle)
 }
 END_TEST
 
+START_TEST(leaves_no_key_bytes_in_its_buffers)
+{
+	struct conn *c = list_entry(api.conns.next, struct conn, link);
+	struct wire_msg m = {.type = FRAME_TEMPLATE_ATTACH};
+	struct harness_frame f;
+	uint8_t buf[256];
+	size_t n;
+
+	m.attach.slot = 1;
+	m.attach.mech = KCF_M_SHA256_HMAC;
+	m.attach.key = some_bytes();
+	n = codec_encode_frame(&m, 1, 0, 0, buf, sizeof(buf));
+	memcpy(buf + n, "\x4b", 1); /* the next frame begins, so the buffer stays */
+	ck_assert(harness_raw_write(&raw, buf, n + 1, NULL, 0));
+	harness_raw_expect(&raw, FRAME_DONE, &f);
+	ck_assert_ptr_nonnull(c->in.mem);
+	ck_assert_uint_eq(c->in.len, 1);
+	ck_assert_ptr_null(memmem(c->in.mem, c->in.high, "0123456789abcdef", 16));
+	ck_assert_ptr_null(memmem(api.arena.mem, CODEC_ARENA_SIZE, "0123456789abcdef", 16));
+}
+END_TEST
+
 START_TEST(takes_frames_split_at_every_byte)
 {
 	struct wire_msg m = {.type = FRAME_MECH_FIND};
@@ -1069,6 +1091,7 @@ int main(void)
 	tcase_add_test(t, tells_events_to_every_client);
 	tcase_add_test(t, reads_no_more_from_a_client_that_does_not_read);
 	tcase_add_test(t, owns_no_buffer_while_idle);
+	tcase_add_test(t, leaves_no_key_bytes_in_its_buffers);
 	tcase_add_test(t, takes_frames_split_at_every_byte);
 	tcase_add_test(t, answers_commands_with_json);
 	tcase_add_test(t, says_what_is_wrong_with_a_command);
