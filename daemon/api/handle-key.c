@@ -82,7 +82,7 @@ static void destroy(struct conn *c, const struct wire_key_op_msg *m, uint64_t id
 	struct key *k;
 
 	if (m->key.kind == KCF_KEY_HANDLE)
-		status = key_find(c->api->core, c->consumer, c, &m->key.handle, NULL, &k);
+		status = handle_find_key(c, &m->key, &k);
 	if (status == KCF_SUCCESS)
 		key_destroy(c->api->core, k);
 	answer(c, id, status, NULL, NULL);
@@ -209,20 +209,16 @@ static enum kcf_status find_export(struct conn *c, const struct wire_key *key,
 				   const struct key **ret, struct wire_bytes *ret_public)
 {
 	struct key *k = NULL;
-	bool named = key->kind == KCF_KEY_NAMED;
 	enum kcf_status status;
 
 	*ret = NULL;
 	*ret_public = (struct wire_bytes){NULL, 0};
-	if (key->kind == KCF_KEY_NONE)
-		return KCF_ARGUMENTS_BAD;
 	if (key->kind == KCF_KEY_BYTES) {
 		if (key->format == KCF_KEY_SPKI)
 			*ret_public = key->bytes;
 		return KCF_SUCCESS;
 	}
-	status = key_find(c->api->core, c->consumer, c, named ? NULL : &key->handle,
-			  named ? key->name : NULL, &k);
+	status = handle_find_key(c, key, &k);
 	if (status == KCF_SUCCESS && k->format == KCF_KEY_SPKI)
 		*ret_public = (struct wire_bytes){k->bytes, k->len};
 	*ret = k;

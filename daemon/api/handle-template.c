@@ -1,32 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Templates of a connection, and making one for a message that brings its key along. */
 #include "api/handle.h"
+#include "core/consumer.h"
 
 #define SLOT_MAX 65536u
+
+enum kcf_status handle_find_key(struct conn *c, const struct wire_key *key, struct key **ret)
+{
+	bool named = key->kind == KCF_KEY_NAMED;
+
+	if (!named && key->kind != KCF_KEY_HANDLE)
+		return KCF_ARGUMENTS_BAD;
+	/* Permission goes by the group of the connection that asks, not of its user's latest one. */
+	c->consumer->gid = c->gid;
+	return key_find(c->api->core, c->consumer, c, named ? NULL : &key->handle,
+			named ? key->name : NULL, ret);
+}
 
 static enum kcf_status make_template(struct conn *c, uint32_t mech, const struct wire_key *key,
 				     struct tmpl **ret)
 {
+	struct kcf_key_data bytes = {key->format, key->bytes.p, key->bytes.len};
 	struct core *core = c->api->core;
-	struct kcf_key_data bytes;
 	struct key *k = NULL;
 	enum kcf_status status;
 
-	switch (key->kind) {
-	case KCF_KEY_NONE:
+	if (key->kind == KCF_KEY_NONE)
 		return tmpl_new(core, c->consumer, mech, NULL, NULL, ret);
-	case KCF_KEY_BYTES:
-		bytes = (struct kcf_key_data){key->format, key->bytes.p, key->bytes.len};
+	if (key->kind == KCF_KEY_BYTES)
 		return tmpl_new(core, c->consumer, mech, &bytes, NULL, ret);
-	case KCF_KEY_HANDLE:
-		status = key_find(core, c->consumer, c, &key->handle, NULL, &k);
-		break;
-	case KCF_KEY_NAMED:
-		status = key_find(core, c->consumer, c, NULL, key->name, &k);
-		break;
-	default:
-		return KCF_ARGUMENTS_BAD;
-	}
+	status = handle_find_key(c, key, &k);
 	return status == KCF_SUCCESS ? tmpl_new(core, c->consumer, mech, NULL, k, ret) : status;
 }
 

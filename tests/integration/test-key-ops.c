@@ -212,10 +212,49 @@ START_TEST(refuses_what_makes_no_sense)
 }
 END_TEST
 
+/* ---- named keys ---- */
+
+static void start_named(void)
+{
+	static const char config[] = "[key ours]\nfile = ours.key\ngids = 23456\nusage = mac\n";
+	char path[128];
+
+	/* The key's file must be there before kcfd starts: begin with one that has no keys. */
+	harness_kcfd_start(&kcfd, NULL);
+	harness_file(&kcfd, "ours.key", "0123456789abcdef0123456789abcdef", 32, path);
+	harness_file(&kcfd, "kcfd.conf", config, strlen(config), path);
+	harness_kcfd_kill(&kcfd);
+	harness_kcfd_restart(&kcfd, NULL);
+}
+
+START_TEST(asks_for_the_group_of_the_connection_that_uses_a_named_key)
+{
+	struct wire_key key = {.kind = KCF_KEY_NAMED, .name = "ours"};
+	struct harness_raw member;
+	uint8_t out[32];
+
+	ck_assert_int_eq(setegid(23456), 0);
+	harness_raw_open(&member, &kcfd);
+	harness_raw_hello(&member, NULL);
+	ck_assert_int_eq(setegid(0), 0);
+	setup(); /* the user's latest connection is no member */
+	ck_assert_uint_eq(mac(key, out), KCF_PERMISSION_DENIED);
+	struct harness_raw other = raw;
+	raw = member;
+	ck_assert_uint_eq(mac(key, out), KCF_SUCCESS);
+	raw = other;
+	ck_assert_uint_eq(mac(key, out), KCF_PERMISSION_DENIED);
+	key.name = "theirs";
+	ck_assert_uint_eq(mac(key, out), KCF_KEY_HANDLE_INVALID);
+	harness_raw_close(&member);
+	teardown();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("key-ops");
-	TCase *t = tcase_create("key-ops");
+	TCase *t = tcase_create("key-ops"), *named = tcase_create("named");
 
 	tcase_add_unchecked_fixture(t, start, stop);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -227,5 +266,10 @@ int main(void)
 	tcase_add_test(t, refuses_a_destroyed_key);
 	tcase_add_test(t, refuses_what_makes_no_sense);
 	suite_add_tcase(s, t);
+	if (geteuid() == 0) { /* only root can be of any group */
+		tcase_add_unchecked_fixture(named, start_named, stop);
+		tcase_add_test(named, asks_for_the_group_of_the_connection_that_uses_a_named_key);
+	}
+	suite_add_tcase(s, named);
 	return test_main(s);
 }
