@@ -38,7 +38,7 @@ static bool shared_ok(const struct request_sched *s)
 {
 	const struct stage *st = &s->stage;
 
-	if (s->provider->hardware || st->fused || s->r->tmpl2 || !(s->offer->desc->flags & KCF_ROW_SHARED_OK))
+	if (s->provider->hardware || s->dual || !(s->offer->desc->flags & KCF_ROW_SHARED_OK))
 		return false;
 	return st->op != KCF_OP_DECRYPT || !(s->offer->desc->classes & KCF_CLASS_AEAD);
 }

@@ -85,7 +85,7 @@ static bool wait_for_work(struct worker_pool *p)
 /* A fair part of what waits, so that one worker does not hold what others could start. Lock held. */
 static unsigned take_burst(struct worker_pool *p, struct work **works)
 {
-	unsigned n = p->n_todo / p->n_threads, taken = 0;
+	unsigned n = p->n_todo / p->max, taken = 0; /* others may be starting yet */
 	struct list *l;
 
 	n = n > WORKER_BURST ? WORKER_BURST : at_least(n, 1);

@@ -118,11 +118,12 @@ void *secret_alloc(size_t len)
 
 void secret_free(void *p)
 {
-	struct block *b = (struct block *)p - 1;
+	struct block *b;
 	unsigned class;
 
 	if (!p)
 		return;
+	b = (struct block *)p - 1;
 	explicit_bzero(p, b->size - sizeof(*b));
 	class = class_of(b->size);
 	if (class == CLASSES) {
