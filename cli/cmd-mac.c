@@ -46,7 +46,8 @@ static int mac_file(struct mac_work *w, const char *path)
 	code = context_run(s, path, &how, w->check ? &check : NULL, &out);
 	if (out.status == KCF_INVALID_MAC) {
 		session_note(s, path, &out.done, out.seconds, "result", "bad");
-		printf(s->files ? "" : "%s: MAC does not match\n", path);
+		if (!s->files)
+			printf("%s: MAC does not match\n", path);
 		return TOOL_FAILED;
 	}
 	if (code != TOOL_OK)

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -97,34 +97,65 @@ void source_close(struct source *s)
 
 /* ---- output ---- */
 
-static char *temp_name(const char *path)
+static int dir_len(const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	int dir_len = slash ? (int)(slash - path + 1) : 0;
-	char *name;
 
-	if (asprintf(&name, "%.*s.%s.XXXXXX", dir_len, path, path + dir_len) < 0)
-		return NULL;
-	return name;
+	return slash ? (int)(slash - path + 1) : 0;
 }
 
-int sink_open(struct sink *s, const char *path, unsigned mode)
+static char *temp_name(const char *path)
 {
-	struct stat st;
+	int n = dir_len(path);
+	char *name;
+
+	return asprintf(&name, "%.*s.%s.XXXXXX", n, path, path + n) < 0 ? NULL : name;
+}
+
+/* A file in path's directory without a name: nothing is left of it whatever ends this process. -1
+ * where the file system has no such files. */
+static int open_unnamed(const char *path)
+{
+	char *dir;
+	int fd;
+
+	if (asprintf(&dir, "%.*s.", dir_len(path), path) < 0)
+		return -1;
+	fd = open(dir, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	free(dir);
+	return fd;
+}
+
+/* Give an unnamed file the temporary name. */
+static bool link_temp(struct sink *s)
+{
+	char from[32];
+
+	/* mktemp's weakness does not matter: linkat never replaces, a name that is taken is an
+	 * error. */
+	for (char *p = s->temp + strlen(s->temp) - 6; *p; p++) {
+		unsigned char byte;
+
+		if (getrandom(&byte, 1, 0) != 1)
+			return false;
+		*p = (char)('a' + byte % 26);
+	}
+	snprintf(from, sizeof(from), "/proc/self/fd/%d", s->fd);
+	if (linkat(AT_FDCWD, from, AT_FDCWD, s->temp, AT_SYMLINK_FOLLOW) != 0)
+		return false;
+	s->unnamed = false;
+	return true;
+}
+
+static int open_temp(struct sink *s, const char *path, unsigned mode)
+{
 	mode_t mask;
 
-	memset(s, 0, sizeof(*s));
-	if (!path || !strcmp(path, "-")) {
-		s->fd = 1;
-		return TOOL_OK;
-	}
-	s->path = path;
-	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-		s->fd = open(path, O_WRONLY | O_CLOEXEC | O_TRUNC);
-		return s->fd < 0 ? tool_fail_errno("write", path) : TOOL_OK;
-	}
 	s->temp = temp_name(path);
-	s->fd = s->temp ? mkostemp(s->temp, O_CLOEXEC) : -1;
+	s->fd = s->temp ? open_unnamed(path) : -1;
+	s->unnamed = s->fd >= 0;
+	if (s->temp && s->fd < 0)
+		s->fd = mkostemp(s->temp, O_CLOEXEC);
 	if (s->fd < 0) {
 		int code = tool_fail_errno("create a file beside", path);
 
@@ -136,6 +167,23 @@ int sink_open(struct sink *s, const char *path, unsigned mode)
 	umask(mask);
 	fchmod(s->fd, mode & ~mask);
 	return TOOL_OK;
+}
+
+int sink_open(struct sink *s, const char *path, unsigned mode)
+{
+	struct stat st;
+
+	memset(s, 0, sizeof(*s));
+	if (!path || !strcmp(path, "-")) {
+		s->fd = 1;
+		return TOOL_OK;
+	}
+	s->path = path;
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+		s->fd = open(path, O_WRONLY | O_CLOEXEC | O_TRUNC);
+		return s->fd < 0 ? tool_fail_errno("write", path) : TOOL_OK;
+	}
+	return open_temp(s, path, mode);
 }
 
 int sink_write(struct sink *s, const void *buf, size_t len)
@@ -159,7 +207,7 @@ int sink_commit(struct sink *s)
 {
 	if (!s->temp)
 		return TOOL_OK;
-	if (fsync(s->fd) != 0 || rename(s->temp, s->path) != 0)
+	if (fsync(s->fd) != 0 || (s->unnamed && !link_temp(s)) || rename(s->temp, s->path) != 0)
 		return tool_fail_errno("write", s->path);
 	free(s->temp);
 	s->temp = NULL;
@@ -169,7 +217,8 @@ int sink_commit(struct sink *s)
 void sink_close(struct sink *s)
 {
 	if (s->temp) {
-		unlink(s->temp);
+		if (!s->unnamed)
+			unlink(s->temp);
 		free(s->temp);
 		s->temp = NULL;
 	}

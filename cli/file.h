@@ -31,7 +31,8 @@ void source_close(struct source *s);
 
 struct sink {
 	const char *path; /* NULL: standard output */
-	char *temp;       /* while not committed */
+	char *temp;       /* the name it has until then, while not committed */
+	bool unnamed;     /* and not even that one yet */
 	int fd;
 };
 
