@@ -149,13 +149,14 @@ static void reclaim(struct credit *cr, uint32_t n, const struct credit_account *
 /* ---- accounts ---- */
 
 bool credit_open(struct credit *cr, struct credit_account *a, struct consumer *consumer,
-		 struct page *page)
+		 const void *conn, struct page *page)
 {
 	uint32_t want = (uint32_t)cr->limits->lease, more, fair;
 
 	memset(a, 0, sizeof(*a));
 	list_init(&a->want_link);
 	a->credit = cr;
+	a->conn = conn;
 	a->page = page;
 	a->used_ms = cr->now_ms;
 	a->share = share_get(cr, consumer);
@@ -189,7 +190,7 @@ static void want_end(struct credit_account *a)
 {
 	list_remove(&a->want_link);
 	a->wants = false;
-	a->want_units = a->want_row1 = 0;
+	a->want_units = a->want_rows = 0;
 }
 
 void credit_close(struct credit_account *a)
@@ -206,6 +207,7 @@ void credit_close(struct credit_account *a)
 	cr->n_accounts--;
 	if (a->held == 0)
 		share_put(cr, a->share);
+	sched_unreserve(cr->core, a->conn);
 	credit_serve(cr);
 }
 
@@ -233,11 +235,13 @@ void credit_done(struct credit_account *a, uint32_t units)
 		return;
 	}
 	others_wait = !list_empty(&cr->wants) && cr->wants.next != &a->want_link;
-	if (others_wait && a->leased - units >= credit_fair(a))
+	if (others_wait && a->leased - units >= credit_fair(a)) {
 		unlease(a, units);
-	else
-		page_credit_give(a->page, units);
-	if (!list_empty(&cr->wants))
+		credit_serve(cr);
+		return;
+	}
+	page_credit_give(a->page, units);
+	if (a->wants) /* nobody else has a use for them */
 		credit_serve(cr);
 }
 
@@ -245,12 +249,18 @@ void credit_done(struct credit_account *a, uint32_t units)
 
 void credit_want(struct credit_account *a, uint32_t units, uint32_t provider_row1)
 {
+	if (provider_row1 > TABLE_PROVIDERS) { /* nobody: nothing to wait for */
+		a->credit->room(a, 0, provider_row1);
+		return;
+	}
 	if (units > CREDIT_WANT_MAX)
 		units = CREDIT_WANT_MAX;
 	if (provider_row1)
-		a->want_row1 = provider_row1;
+		a->want_rows |= 1u << (provider_row1 - 1);
 	else if (units > a->want_units)
-		a->want_units = units ? units : 1;
+		a->want_units = units;
+	else if (!a->want_units)
+		a->want_units = 1;
 	if (!a->wants) {
 		a->wants = true;
 		list_push(&a->credit->wants, &a->want_link);
@@ -300,22 +310,30 @@ static bool serve_units(struct credit_account *a, bool may_lease)
 	return true;
 }
 
+static void serve_rows(struct credit_account *a)
+{
+	for (uint32_t left = a->want_rows; left; left &= left - 1) {
+		uint32_t row1 = (uint32_t)__builtin_ctz(left) + 1;
+
+		if (!sched_reserve(a->credit->core, a->conn, row1))
+			continue;
+		a->want_rows &= ~(1u << (row1 - 1));
+		a->credit->room(a, 0, row1);
+	}
+}
+
 bool credit_serve(struct credit *cr)
 {
 	bool units_blocked = false;
 
 	list_for_each_safe(l, next, &cr->wants) {
 		struct credit_account *a = list_entry(l, struct credit_account, want_link);
-		uint32_t row1 = a->want_row1;
 
-		if (row1 && sched_reserve(cr->core, a->share->consumer, row1)) {
-			a->want_row1 = 0;
-			cr->room(a, 0, row1);
-		}
+		serve_rows(a);
 		/* Nobody overtakes the first who waits for more units. */
 		if (a->want_units && !serve_units(a, !units_blocked))
 			units_blocked = true;
-		if (!a->want_units && !a->want_row1)
+		if (!a->want_units && !a->want_rows)
 			want_end(a);
 	}
 	return !list_empty(&cr->wants);

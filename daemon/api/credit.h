@@ -52,11 +52,12 @@ struct credit_account {
 	struct list link, want_link;
 	struct credit *credit;
 	struct credit_share *share;
+	const void *conn; /* whose requests may use what is reserved */
 	struct page *page;
 	uint32_t leased, held;
 	uint64_t used_ms;     /* last spent */
 	uint64_t reserved_ms; /* until then nothing is taken back */
-	uint32_t want_units, want_row1;
+	uint32_t want_units, want_rows; /* rows: a bit per hardware provider's */
 	bool wants, open;
 };
 
@@ -65,14 +66,14 @@ void credit_init(struct credit *cr,
 void credit_set_core(struct credit *cr, struct core *core);
 /* Lease what a new connection gets and put it into its page. false: not even the floor is there. */
 bool credit_open(struct credit *cr, struct credit_account *a, struct consumer *consumer,
-		 struct page *page);
+		 const void *conn, struct page *page);
 /* Give back all but what requests hold; that comes with credit_done. */
 void credit_close(struct credit_account *a);
 /* A request came with this many units. false: more than was leased. */
 bool credit_spend(struct credit_account *a, uint32_t units);
 /* It is complete. */
 void credit_done(struct credit_account *a, uint32_t units);
-/* Ask for room; a later one joins an earlier one. */
+/* Ask for units, or for a slot of one device; a later one joins an earlier one. */
 void credit_want(struct credit_account *a, uint32_t units, uint32_t provider_row1);
 /* Look after those who wait. Returns whether somebody still does. */
 bool credit_serve(struct credit *cr);

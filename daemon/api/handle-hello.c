@@ -23,7 +23,7 @@ static bool make_page(struct conn *c)
 		conn_fatal(c, KCF_HOST_MEMORY, "no connection page: %s", strerror(-r));
 		return false;
 	}
-	if (credit_open(&c->api->credit, &c->credit, c->consumer, c->page))
+	if (credit_open(&c->api->credit, &c->credit, c->consumer, c, c->page))
 		return true;
 	page_unmap(c->page);
 	close(c->page_fd);

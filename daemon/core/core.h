@@ -135,8 +135,12 @@ void sched_cancel(struct core *core, struct request *r);
 uint32_t sched_position(struct core *core, const struct request *r);
 /* Once per loop turn after all sockets were read: runs what is due. Also scheduled by itself. */
 void sched_kick(struct core *core);
-/* Is there a slot in the hardware queue of row1? Reserve it for one second for this consumer (ROOM). */
-bool sched_reserve(struct core *core, struct consumer *c, uint32_t provider_row1);
+/* Reserve a slot in the hardware queue of row1 for one second for requests of this connection (their ->conn); one at a
+ * time. False: none is free yet. True also where there is nothing to wait for, because no device in service has that
+ * row: asking again tells why. */
+bool sched_reserve(struct core *core, const void *conn, uint32_t provider_row1);
+/* The connection is gone: others may have what was reserved for it. */
+void sched_unreserve(struct core *core, const void *conn);
 /* Units of the software queue not leased to anybody; the api layer's credit accounts draw on it. */
 uint32_t sched_units_free(struct core *core);
 bool sched_units_take(struct core *core, uint32_t n);

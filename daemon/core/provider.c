@@ -80,44 +80,57 @@ static void drop_expired(struct provider *p)
 	}
 }
 
-unsigned provider_reserved_for_others(struct provider *p, const struct consumer *c)
+/* Index of the connection's reservation, or -1. */
+static int reservation_of(const struct provider *p, const void *conn)
 {
-	unsigned n = 0;
+	for (unsigned i = 0; i < p->n_reserved; i++)
+		if (p->reserved[i].conn == conn)
+			return (int)i;
+	return -1;
+}
+
+bool provider_has_room(struct provider *p, const void *conn)
+{
+	unsigned others;
 
 	drop_expired(p);
-	for (unsigned i = 0; i < p->n_reserved; i++)
-		n += p->reserved[i].consumer != c;
-	return n;
+	others = p->n_reserved - (reservation_of(p, conn) >= 0);
+	return queue_has_room(&p->queue, 1 + others);
 }
 
-void provider_use_reservation(struct provider *p, const struct consumer *c)
+void provider_use_reservation(struct provider *p, const void *conn)
 {
-	for (unsigned i = 0; i < p->n_reserved; i++) {
-		if (p->reserved[i].consumer != c)
-			continue;
-		p->reserved[i] = p->reserved[--p->n_reserved];
+	int i = reservation_of(p, conn);
+
+	if (i < 0)
 		return;
-	}
+	p->reserved[i] = p->reserved[--p->n_reserved];
+	p->was_full = true; /* whoever waits may be next */
 }
 
-bool sched_reserve(struct core *core, struct consumer *c, uint32_t provider_row1)
+bool sched_reserve(struct core *core, const void *conn, uint32_t provider_row1)
 {
 	struct provider *p =
 		provider_row1 && provider_row1 <= TABLE_PROVIDERS ? core->providers[provider_row1 - 1]
 								   : NULL;
 
 	if (!p || !p->hardware || !provider_is_usable(p))
-		return false;
+		return true;
 	drop_expired(p);
-	if (!queue_has_room(&p->queue, p->n_reserved + 1)) {
+	if (p->n_reserved == PROVIDER_RESERVATIONS || reservation_of(p, conn) >= 0 ||
+	    !queue_has_room(&p->queue, p->n_reserved + 1)) {
 		p->was_full = true;
 		return false;
 	}
-	if (p->n_reserved == PROVIDER_RESERVATIONS)
-		return false;
-	p->reserved[p->n_reserved++] =
-		(struct reservation){c, core_now(core) + RESERVE_NS};
+	p->reserved[p->n_reserved++] = (struct reservation){conn, core_now(core) + RESERVE_NS};
 	return true;
+}
+
+void sched_unreserve(struct core *core, const void *conn)
+{
+	for (unsigned i = 0; i < TABLE_PROVIDERS; i++)
+		if (core->providers[i])
+			provider_use_reservation(core->providers[i], conn);
 }
 
 /* ---- health ---- */

@@ -27,7 +27,7 @@ struct mech;
 struct offer;
 
 struct reservation {
-	struct consumer *consumer;
+	const void *conn;
 	uint64_t until_ns;
 };
 
@@ -86,10 +86,10 @@ void provider_job_ended(struct provider *p, enum kcf_status status);
 void provider_check_drained(struct provider *p);
 /* Table hints. */
 void provider_update_live(struct provider *p);
-/* Reserved slots of others than c. */
-unsigned provider_reserved_for_others(struct provider *p, const struct consumer *c);
-/* Use up a reservation of c, if it has one. */
-void provider_use_reservation(struct provider *p, const struct consumer *c);
+/* Has its queue room for a request of this connection, beside what is reserved for others? */
+bool provider_has_room(struct provider *p, const void *conn);
+/* Use up the connection's reservation, if it has one. */
+void provider_use_reservation(struct provider *p, const void *conn);
 void provider_drain_step(struct provider *p);
 void provider_on_notice(void *owner, enum kcf_provider_notice notice);
 void provider_on_nudge(struct wheel_entry *e);

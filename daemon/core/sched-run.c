@@ -117,6 +117,7 @@ void sched_start(struct core *core, struct request *r)
 		s->at = AT_BATCH;
 		list_push(&s->provider->batch, &s->item.link);
 		s->provider->n_batch++;
+		provider_use_reservation(s->provider, r->conn);
 	} else if (is_short(core, s->offer, s->cost)) {
 		s->at = AT_TURN;
 		list_push(&core->turn, &s->item.link);
@@ -137,7 +138,7 @@ bool sched_queue(struct core *core, struct request *r)
 	s->item.cost = s->cost;
 	s->item.units = p->hardware || !r->units ? 1 : r->units;
 	s->since_ns = core_now(core);
-	if (!queue_push(q, share, &s->item)) {
+	if ((p->hardware && !provider_has_room(p, r->conn)) || !queue_push(q, share, &s->item)) {
 		r->busy_reason = KCF_BUSY_NO_ROOM;
 		sched_finish(core, r, KCF_BUSY);
 		return false;
@@ -145,7 +146,7 @@ bool sched_queue(struct core *core, struct request *r)
 	s->at = p->hardware ? AT_HARDWARE_QUEUE : AT_SOFTWARE_QUEUE;
 	r->queue_hops++;
 	if (p->hardware)
-		provider_use_reservation(p, r->consumer);
+		provider_use_reservation(p, r->conn);
 	sched_arm_deadline(core, r);
 	sched_arm(core);
 	return true;
@@ -658,7 +659,7 @@ void sched_pump(struct core *core, struct provider *p)
 
 void sched_redispatch(struct core *core, struct provider *p, bool keep_contexts)
 {
-	struct list all, *l;
+	struct list all, kept, *l;
 	struct queue_item *item;
 
 	list_init(&all);
@@ -666,16 +667,22 @@ void sched_redispatch(struct core *core, struct provider *p, bool keep_contexts)
 	p->n_batch = 0;
 	while ((item = queue_pop(&p->queue, NULL, NULL)))
 		list_push(&all, &item->link);
+	list_init(&kept);
 	while ((l = list_pop(&all))) {
 		struct request_sched *s = sched_of_link(l);
 
 		s->at = AT_NOWHERE;
-		if (keep_contexts && context_of(s->r) && s->stage.phase != KCF_INIT) {
-			queue_push(&p->queue, &s->r->consumer->shares[p->row + 1], &s->item);
-			s->at = AT_HARDWARE_QUEUE;
-		} else {
+		if (keep_contexts && context_of(s->r) && s->stage.phase != KCF_INIT)
+			list_push(&kept, l);
+		else
 			sched_reroute(core, s->r);
-		}
+	}
+	while (!list_empty(&kept)) { /* the last one first; what was in the batch is more than the bound may permit */
+		struct request_sched *s = sched_of_link(kept.prev);
+
+		list_remove(kept.prev);
+		queue_push_front(&p->queue, &s->r->consumer->shares[p->row + 1], &s->item);
+		s->at = AT_HARDWARE_QUEUE;
 	}
 	sched_told_room(p);
 }

@@ -24,6 +24,7 @@ struct walk {
 	struct candidate c[TABLE_OFFERS];
 	unsigned n;
 	unsigned why_not[WHY_COUNT]; /* how many fell out for what */
+	uint32_t full_row1; /* the first device without room */
 };
 
 static bool key_size_ok(const struct kcf_mech_row *row, const struct key *k)
@@ -192,6 +193,7 @@ static void walk_begin(struct walk *w, struct core *core, struct request *r)
 	w->core = core;
 	w->r = r;
 	w->n = 0;
+	w->full_row1 = 0;
 	memset(w->why_not, 0, sizeof(w->why_not));
 	w->trace = trace_new(&core->trace);
 	w->trace->id = r->id;
@@ -309,8 +311,7 @@ static bool has_room(struct walk *w, const struct offer *offer)
 
 	if (!p->hardware)
 		return queue_has_room(&w->core->software, w->r->units ? w->r->units : 1);
-	return queue_has_room(&p->queue,
-			      1 + provider_reserved_for_others(p, w->r->consumer));
+	return provider_has_room(p, w->r->conn);
 }
 
 /* The first that serves at once. True: r is on its way, or parked. */
@@ -347,6 +348,8 @@ static bool walk_queue(struct walk *w)
 		if (!has_room(w, offer)) {
 			w->trace->considered[w->c[i].traced].why = WHY_FULL;
 			w->why_not[WHY_FULL]++;
+			if (!w->full_row1 && offer->provider->hardware)
+				w->full_row1 = offer->provider->row + 1;
 			continue;
 		}
 		status = walk_choose(w, i);
@@ -382,14 +385,16 @@ void sched_route(struct core *core, struct request *r)
 	}
 	if (!(r->flags & REQUEST_ALWAYS_QUEUE) && walk_at_once(&w))
 		return;
-	if (w.n == w.why_not[WHY_TEMPLATE]) /* all refused the key */
+	if (w.n == w.why_not[WHY_TEMPLATE]) { /* all refused the key */
 		walk_refuse(&w, walk_obstacle(&w));
-	else if (r->flags & REQUEST_NEVER_QUEUE)
+	} else if (r->flags & REQUEST_NEVER_QUEUE) {
 		walk_busy(&w, KCF_BUSY_WOULD_QUEUE);
-	else if (walk_queue(&w))
+	} else if (walk_queue(&w)) {
 		return;
-	else if (w.why_not[WHY_FULL])
+	} else if (w.why_not[WHY_FULL]) {
+		r->provider_row1 = w.full_row1; /* whose room the client may wait for */
 		walk_busy(&w, KCF_BUSY_NO_ROOM);
-	else
+	} else {
 		walk_refuse(&w, walk_obstacle(&w));
+	}
 }

@@ -353,7 +353,11 @@ void fake_complete(struct request *r, enum kcf_status status, uint8_t byte)
 
 /* ---- units ---- */
 
-bool sched_reserve(struct core *core, struct consumer *c, uint32_t provider_row1)
+void sched_unreserve(struct core *core, const void *conn)
+{
+}
+
+bool sched_reserve(struct core *core, const void *conn, uint32_t provider_row1)
 {
 	if (!fake.free_slots)
 		return false;

@@ -61,7 +61,8 @@ static void limit(uint32_t queue, uint32_t connections, uint32_t lease)
 
 static void open_account(int i, int user)
 {
-	ck_assert(credit_open(&credit, &account[i], consumer[user], page[i]));
+	ck_assert(credit_open(&credit, &account[i], consumer[user], &account[i],
+			      page[i]));
 }
 
 /* As a client: take from the word, then submit. */

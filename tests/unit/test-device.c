@@ -193,13 +193,14 @@ START_TEST(full_queues_are_busy_and_room_is_told_and_reserved)
 	sent_wait(&s[3]);
 	ck_assert_int_eq(s[3].r->busy_reason, KCF_BUSY_NO_ROOM);
 	expect(&s[3], KCF_BUSY, 0, NULL);
-	ck_assert(!sched_reserve(world.core, other, row1));
+	ck_assert(!sched_reserve(world.core, &s[5], row1));
 	ck_assert_uint_eq(world.rooms, 0);
 	world_set("dev.release", "1");
 	world_until(&world.rooms);
 	ck_assert_uint_eq(world.room_row1, row1);
-	ck_assert(sched_reserve(world.core, other, row1));
-	/* the slot is other's now */
+	ck_assert(sched_reserve(world.core, &s[5], row1));
+	ck_assert(!sched_reserve(world.core, &s[5], row1)); /* one at a time */
+	/* the slot is s[5]'s now */
 	submit(&s[4], only_device(), 0);
 	expect(&s[4], KCF_BUSY, 0, NULL);
 	sent_init(&s[5], only_device(), KCF_OP_DIGEST, big, 8);
