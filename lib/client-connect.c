@@ -152,6 +152,7 @@ void client_resume(struct kcf_client *c, bool same_daemon)
 {
 	struct pending *p, *next;
 
+	c->held_units = 0;
 	for (p = c->pending.first; p; p = next) {
 		enum kcf_status st = KCF_NO_DAEMON;
 
@@ -164,9 +165,9 @@ void client_resume(struct kcf_client *c, bool same_daemon)
 			st = KCF_CANCELED;
 		else if (p->can_resend)
 			st = op_resend(c, p);
-		if (st == KCF_BUSY)
-			client_want(c, p->units, 0);
-		else if (st != KCF_SUCCESS)
+		if (st == KCF_BUSY && p->units > c->held_units)
+			c->held_units = p->units;
+		if (st != KCF_BUSY && st != KCF_SUCCESS)
 			op_finish(c, p, st);
 	}
 }
@@ -182,6 +183,7 @@ static void go_up(struct kcf_client *c)
 		client_push_event(c, KCF_EVENT_DAEMON_REGAINED, NULL, NULL, 0);
 	c->was_up = true;
 	client_resume(c, same);
+	client_ask_room(c);
 	client_flush(c);
 }
 
@@ -295,8 +297,7 @@ void client_disconnect(struct kcf_client *c, bool again)
 		next = p->next;
 		lose_request(c, p, again);
 	}
-	c->want_sent = c->notify_wanted = false;
-	client_wake_room_waiters(c);
+	client_drop_wants(c);
 	if (was_up)
 		client_push_event(c, KCF_EVENT_DAEMON_LOST, NULL, NULL, 0);
 	if (was_up && client_now() - c->up_since >= CLIENT_BACKOFF_MAX)

@@ -58,6 +58,9 @@ struct waiter {
 	pthread_cond_t cond;
 	bool done;     /* what it waits for has come */
 	bool sleeping; /* on cond, in the list of sleepers */
+	bool in_line;  /* in a list of those who want room, oldest first */
+	uint32_t units; /* wants so many; kept until it has tried again */
+	uint32_t row1;	/* wants a slot of this device instead; likewise */
 };
 
 /* A template of the client, by slot - 1. */
@@ -105,9 +108,12 @@ struct kcf_client {
 	pthread_t thread;
 
 	/* room */
-	bool want_sent, notify_wanted;
-	uint32_t want_units, want_provider;
-	struct waiter *room_waiters;
+	uint32_t want_units, want_rows;	    /* asked of kcfd, not answered yet; rows: a bit per device */
+	uint32_t notify_units, notify_rows; /* the application is to be told */
+	uint32_t held_units;		    /* held requests want */
+	bool notify_memory;		    /* the application, of arena memory */
+	struct waiter *room_line;	    /* synchronous calls: credits and slots */
+	struct waiter *memory_line;	    /* arena memory */
 
 	struct slot *slots;
 	unsigned n_slots, next_slot; /* none is free below next_slot */
@@ -211,12 +217,23 @@ void client_wake(struct waiter *w);
 /* Take the driver's role if it is free; give it up, to a sleeper if there is one. */
 bool client_drive(struct kcf_client *c);
 void client_undrive(struct kcf_client *c);
-/* Ask for room, joining a question under way. */
-void client_want(struct kcf_client *c, uint32_t units, uint32_t provider);
+/* Ask kcfd for what is wanted, unless that has been done: units for the first in line, else for held requests, else
+ * for the application; a slot of each device somebody waits for. */
+void client_ask_room(struct kcf_client *c);
+/* Tell the application by an event when there is room for so many units, or a slot of a device (row1 not 0). */
+void client_notify_room(struct kcf_client *c, uint32_t units, uint32_t row1);
 void client_on_room(struct kcf_client *c, const struct wire_room *room);
-/* Send, and sleep among those who want room until there may be some; false: the deadline came first. */
-bool client_wait_room(struct kcf_client *c, uint64_t deadline);
-void client_wake_room_waiters(struct kcf_client *c);
+/* May this thread (NULL: an asynchronous call) take credits, or is somebody before it in line? */
+bool client_is_first(const struct kcf_client *c, const struct waiter *w);
+/* Wait in line for w->units or w->row1; false: the deadline came first. The place is kept until client_leave_line. */
+bool client_wait_room(struct kcf_client *c, struct waiter *w, uint64_t deadline);
+void client_leave_line(struct kcf_client *c, struct waiter *w);
+/* Sleep until somebody may have given arena memory back; false: the deadline came first. */
+bool client_wait_memory(struct kcf_client *c, uint64_t deadline);
+/* Some was given back: wake who waits, tell the application if it wanted that. */
+void client_wake_memory(struct kcf_client *c);
+/* The connection is gone: nothing is wanted any more, everybody is to look. */
+void client_drop_wants(struct kcf_client *c);
 
 /* ---- op-reply.c: the driver's ---- */
 

@@ -52,7 +52,7 @@ void client_undrive(struct kcf_client *c)
 		pthread_cond_signal(&c->sleepers->cond);
 		return;
 	}
-	if (!c->in_armed && c->fd >= 0 && (c->pending.n_async || c->notify_wanted))
+	if (!c->in_armed && c->fd >= 0 && (c->pending.n_async || c->notify_units || c->notify_rows))
 		client_watch(c, true, c->out_armed);
 	client_timer(c, client_next_timer(c));
 }
@@ -147,59 +147,193 @@ bool client_wait(struct kcf_client *c, struct waiter *w, uint64_t deadline)
 
 /* ---- room ---- */
 
-void client_want(struct kcf_client *c, uint32_t units, uint32_t provider)
+static uint32_t row_bit(uint32_t row1)
 {
-	struct wire_msg msg = {.type = FRAME_WANT,
-			       .room = {.units = units, .provider = provider}};
-
-	if (c->want_sent || c->state != CLIENT_UP)
-		return;
-	c->want_sent = client_tx_msg(c, &msg, 0, 0);
-	c->want_units = units;
-	c->want_provider = provider;
+	return row1 && row1 <= TABLE_PROVIDERS ? 1u << (row1 - 1) : 0;
 }
 
-void client_wake_room_waiters(struct kcf_client *c)
+static void ask(struct kcf_client *c, uint32_t units, uint32_t row1)
 {
-	struct waiter *w;
+	struct wire_msg msg = {.type = FRAME_WANT,
+			       .room = {.units = units, .provider = row1}};
+	bool asked = row1 ? c->want_rows & row_bit(row1) : units <= c->want_units;
 
-	for (w = c->room_waiters; w; w = w->next_room)
-		client_wake(w);
+	if (asked || !client_tx_msg(c, &msg, 0, 0))
+		return;
+	if (row1)
+		c->want_rows |= row_bit(row1);
+	else
+		c->want_units = units;
+}
+
+static const struct waiter *first_for_units(const struct kcf_client *c)
+{
+	const struct waiter *w = c->room_line;
+
+	while (w && !w->units)
+		w = w->next_room;
+	return w;
+}
+
+static void ask_units(struct kcf_client *c)
+{
+	const struct waiter *w = first_for_units(c);
+
+	if (!w)
+		ask(c, c->held_units ? c->held_units : c->notify_units, 0);
+	else if (!w->done) /* else it has its room, and the next one's turn comes when it has taken that */
+		ask(c, w->units, 0);
+}
+
+void client_ask_room(struct kcf_client *c)
+{
+	uint32_t rows = c->notify_rows;
+
+	if (c->state != CLIENT_UP)
+		return;
+	ask_units(c);
+	for (const struct waiter *w = c->room_line; w; w = w->next_room)
+		if (w->row1 && !w->done)
+			rows |= row_bit(w->row1);
+	for (; rows; rows &= rows - 1)
+		ask(c, 0, (uint32_t)__builtin_ctz(rows) + 1);
+}
+
+void client_notify_room(struct kcf_client *c, uint32_t units, uint32_t row1)
+{
+	if (row_bit(row1))
+		c->notify_rows |= row_bit(row1);
+	else if (units > c->notify_units)
+		c->notify_units = units;
+	client_ask_room(c);
+}
+
+bool client_is_first(const struct kcf_client *c, const struct waiter *w)
+{
+	const struct waiter *first = first_for_units(c);
+
+	return !first || first == w;
+}
+
+/* The oldest thread that waits for this; NULL: none. */
+static struct waiter *room_is_for(const struct kcf_client *c, uint32_t row1)
+{
+	struct waiter *w = c->room_line;
+
+	while (w && (w->done || (row1 ? w->row1 != row1 : !w->units)))
+		w = w->next_room;
+	return w;
+}
+
+/* Is the application to be told? Then it is no more. */
+static bool take_notify(struct kcf_client *c, uint32_t row1)
+{
+	bool wanted = row1 ? c->notify_rows & row_bit(row1) : c->notify_units != 0;
+
+	if (row1)
+		c->notify_rows &= ~row_bit(row1);
+	else
+		c->notify_units = 0;
+	return wanted;
 }
 
 void client_on_room(struct kcf_client *c, const struct wire_room *room)
 {
-	c->want_sent = false;
-	client_resume(c, false);
-	if (c->room_waiters) {
-		client_wake_room_waiters(c);
-		if (c->notify_wanted)
-			client_want(c, c->want_units, c->want_provider);
-	} else if (c->notify_wanted) {
-		const char *name = direct_provider_name(c->direct, room->provider);
+	uint32_t row1 = room->provider;
+	struct waiter *w;
 
-		c->notify_wanted = false;
-		client_push_event(c, KCF_EVENT_ROOM, NULL, room->provider ? name : NULL,
-				  room->provider ? 0 : room->units);
-	}
+	if (row1)
+		c->want_rows &= ~row_bit(row1);
+	else
+		c->want_units = 0;
+	if (!row1)
+		client_resume(c, false);
+	w = room_is_for(c, row1);
+	if (w)
+		client_wake(w);
+	else if (take_notify(c, row1))
+		client_push_event(c, KCF_EVENT_ROOM, NULL,
+				  row1 ? direct_provider_name(c->direct, row1) : NULL,
+				  row1 ? 0 : room->units);
+	client_ask_room(c);
 	client_flush(c);
 }
 
-bool client_wait_room(struct kcf_client *c, uint64_t deadline)
+static void join_line(struct waiter **line, struct waiter *w)
 {
-	struct waiter w, **at;
+	while (*line)
+		line = &(*line)->next_room;
+	w->next_room = NULL;
+	w->in_line = true;
+	*line = w;
+}
+
+static void leave_line(struct waiter **line, struct waiter *w)
+{
+	while (*line != w)
+		line = &(*line)->next_room;
+	*line = w->next_room;
+	w->in_line = false;
+}
+
+bool client_wait_room(struct kcf_client *c, struct waiter *w, uint64_t deadline)
+{
+	w->done = false;
+	if (!w->in_line)
+		join_line(&c->room_line, w);
+	client_ask_room(c);
+	client_flush(c); /* only now: the answer may come before it returns */
+	return client_wait(c, w, deadline);
+}
+
+void client_leave_line(struct kcf_client *c, struct waiter *w)
+{
+	if (!w->in_line)
+		return;
+	leave_line(&c->room_line, w);
+	w->units = w->row1 = 0;
+	client_ask_room(c);
+}
+
+static void wake_line(struct waiter *w)
+{
+	for (; w; w = w->next_room)
+		client_wake(w);
+}
+
+bool client_wait_memory(struct kcf_client *c, uint64_t deadline)
+{
+	struct waiter w;
 	bool ret;
 
 	client_waiter_init(&w);
-	w.next_room = c->room_waiters;
-	c->room_waiters = &w;
-	client_flush(c); /* only now: the answer may come before it returns */
+	join_line(&c->memory_line, &w);
+	client_flush(c);
 	ret = client_wait(c, &w, deadline);
-	for (at = &c->room_waiters; *at != &w; at = &(*at)->next_room)
-		;
-	*at = w.next_room;
+	leave_line(&c->memory_line, &w);
 	client_waiter_deinit(&w);
 	return ret;
+}
+
+void client_wake_memory(struct kcf_client *c)
+{
+	if (!c->memory_line && c->notify_memory) {
+		c->notify_memory = false;
+		client_push_event(c, KCF_EVENT_ROOM, NULL, NULL, 0);
+	}
+	wake_line(c->memory_line);
+}
+
+void client_drop_wants(struct kcf_client *c)
+{
+	c->want_units = c->want_rows = 0;
+	c->notify_units = c->notify_rows = 0;
+	c->held_units = 0;
+	c->notify_memory = false;
+	for (struct waiter *w = c->room_line; w; w = w->next_room)
+		if (w->units || w->row1) /* else a reply is what it waits for */
+			client_wake(w);
+	wake_line(c->memory_line);
 }
 
 /* ---- exchanges ---- */

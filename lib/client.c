@@ -83,8 +83,9 @@ static void forget_parent(struct kcf_client *c)
 	c->state = CLIENT_OFF;
 	c->tx.sending = c->tx.blocked = false;
 	c->driving = c->dispatching = false;
-	c->sleepers = c->room_waiters = NULL;
-	c->want_sent = c->notify_wanted = c->broken = false;
+	c->sleepers = c->room_line = c->memory_line = NULL;
+	c->want_units = c->want_rows = c->notify_units = c->notify_rows = c->held_units = 0;
+	c->notify_memory = c->broken = false;
 	c->thread_running = c->stop = false;
 	c->next_deadline = c->rearm_at = 0;
 	c->in_armed = c->out_armed = c->was_up = false;

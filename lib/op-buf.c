@@ -23,7 +23,7 @@ void kcf_buf_free(struct kcf_client *client, void *buf)
 	client_buf_free(client, buf);
 	if (!client_in_callback(client))
 		client_flush(client);
-	client_wake_room_waiters(client);
+	client_wake_memory(client);
 	pthread_mutex_unlock(&client->lock);
 }
 

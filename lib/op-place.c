@@ -61,7 +61,7 @@ static bool wait_memory(struct kcf_client *c, struct pending *p, size_t len, voi
 	*ret = arena_alloc(&c->arena, len);
 	if (!*ret)
 		again = c->state == CLIENT_UP && c->pending.n_open &&
-			client_wait_room(c, p->deadline);
+			client_wait_memory(c, p->deadline);
 	pthread_mutex_unlock(&c->lock);
 	return again;
 }

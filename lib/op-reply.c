@@ -161,10 +161,8 @@ void op_finish(struct kcf_client *c, struct pending *p, enum kcf_status status)
 		client_wake(p->waiter);
 		return;
 	}
-	if (status == KCF_BUSY && (p->flags & KCF_NOTIFY_SPACE)) {
-		c->notify_wanted = true;
-		client_want(c, p->units, p->provider);
-	}
+	if (status == KCF_BUSY && p->busy_reason == KCF_BUSY_NO_ROOM && (p->flags & KCF_NOTIFY_SPACE))
+		client_notify_room(c, p->units, p->provider);
 	client_poke(c);
 }
 
@@ -205,5 +203,5 @@ void op_release(struct kcf_client *c, struct pending *p)
 		context_unref(p->ctx);
 	pending_free(&c->pending, p);
 	if (freed)
-		client_wake_room_waiters(c);
+		client_wake_memory(c);
 }

@@ -204,6 +204,12 @@ static enum kcf_status append(struct kcf_client *c, struct pending *p, const str
 	return KCF_SUCCESS;
 }
 
+/* Threads that wait for credits have them in the order they came; held requests were there before. */
+static bool has_turn(const struct kcf_client *c, const struct pending *p)
+{
+	return p->state == PENDING_HELD || client_is_first(c, p->waiter);
+}
+
 /* Lock held, state UP. */
 static enum kcf_status transmit(struct kcf_client *c, struct pending *p, struct build *b)
 {
@@ -217,7 +223,8 @@ static enum kcf_status transmit(struct kcf_client *c, struct pending *p, struct 
 	if (p->ctx && !context_enter(p->ctx, p->phase == KCF_INIT, c->epoch))
 		return KCF_INVALID_CONTEXT;
 	p->units = b->msg.op.units = codec_op_units(&b->msg.op);
-	if (!page || !page_credit_take(page, p->units)) {
+	p->provider = 0;
+	if (!page || !has_turn(c, p) || !page_credit_take(page, p->units)) {
 		p->busy_reason = KCF_BUSY_NO_ROOM;
 		return KCF_BUSY;
 	}
@@ -315,6 +322,31 @@ static enum kcf_status prepare(const struct op_call *call, const struct op_more 
 	return more->n_steps ? place_steps(call, more, p) : place_call(call, more, p);
 }
 
+/* Send and wait for the answer; KCF_BUSY: w says what for. */
+static enum kcf_status try_once(struct kcf_client *c, struct pending *p, struct build *b,
+				struct waiter *w)
+{
+	enum kcf_status st = KCF_NO_DAEMON;
+
+	if (c->state == CLIENT_UP)
+		st = transmit(c, p, b);
+	w->units = w->row1 = 0;
+	if (st == KCF_SUCCESS) {
+		w->done = false;
+		client_ask_room(c); /* for the next in line */
+		client_flush(c);
+		client_wait(c, w, 0);
+		st = p->status;
+	}
+	if (st != KCF_BUSY)
+		return st;
+	if (p->busy_reason != KCF_BUSY_NO_ROOM)
+		return KCF_FAILED; /* the provider's own word, and nobody else can do it */
+	w->row1 = p->provider <= TABLE_PROVIDERS ? p->provider : 0;
+	w->units = w->row1 ? 0 : p->units;
+	return st;
+}
+
 static enum kcf_status send_wait(struct kcf_client *c, struct pending *p, struct build *b)
 {
 	struct waiter w;
@@ -322,26 +354,13 @@ static enum kcf_status send_wait(struct kcf_client *c, struct pending *p, struct
 
 	client_waiter_init(&w);
 	p->waiter = &w;
-	for (;;) {
-		if (c->state != CLIENT_UP) {
-			st = KCF_NO_DAEMON;
-			break;
-		}
-		w.done = false;
-		st = transmit(c, p, b);
-		if (st == KCF_SUCCESS) {
-			client_flush(c);
-			client_wait(c, &w, 0);
-			st = p->status;
-		}
-		if (st != KCF_BUSY)
-			break;
-		client_want(c, p->units, p->provider);
-		if (!client_wait_room(c, p->deadline)) {
-			st = KCF_TIMED_OUT;
-			break;
-		}
+	while ((st = try_once(c, p, b, &w)) == KCF_BUSY) {
+		if (client_wait_room(c, &w, p->deadline))
+			continue;
+		st = KCF_TIMED_OUT;
+		break;
 	}
+	client_leave_line(c, &w);
 	client_waiter_deinit(&w);
 	return st;
 }
@@ -370,8 +389,10 @@ static void refused(struct kcf_client *c, const struct pending *p, struct kcf_ca
 	req->busy_reason = p->busy_reason;
 	if (!(req->flags & KCF_NOTIFY_SPACE))
 		return;
-	c->notify_wanted = true;
-	client_want(c, p->units ? p->units : 1, 0);
+	if (p->units)
+		client_notify_room(c, p->units, 0);
+	else /* it did not come to credits */
+		c->notify_memory = true;
 	client_flush(c);
 }
 

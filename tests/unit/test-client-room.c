@@ -193,6 +193,50 @@ START_TEST(passes_on_a_later_busy_by_callback)
 }
 END_TEST
 
+START_TEST(asks_for_credits_and_for_a_slot_apart)
+{
+	struct result r = RESULT_INIT;
+	struct kcf_call_req req = {.callback = on_done, .arg = &r, .flags = KCF_NOTIFY_SPACE};
+	struct wire_msg slot = {.type = FRAME_ROOM, .room.provider = 3};
+	struct wire_msg units = {.type = FRAME_ROOM, .room.units = 2};
+	struct kcf_client *c;
+
+	FAKE_SET(&fake, lease, 2);
+	FAKE_SET(&fake, n_busy, 1);
+	FAKE_SET(&fake, busy_provider, 3);
+	c = open_client(0);
+	ck_assert_int_eq(digest(c, &req), KCF_QUEUED);
+	wait_result(&r, 1);
+	fake_wait(&fake, FRAME_WANT, 1);
+	FAKE_SET(&fake, hold, true);
+	ck_assert_int_eq(digest(c, &req), KCF_QUEUED);
+	ck_assert_int_eq(digest(c, &req), KCF_BUSY);
+	fake_wait(&fake, FRAME_WANT, 2);
+	fake_send(&fake, &units, 0);
+	wait_event(KCF_EVENT_ROOM, 1);
+	ck_assert_uint_eq(events.last.units, 2);
+	fake_send(&fake, &slot, 0);
+	wait_event(KCF_EVENT_ROOM, 2);
+	ck_assert_uint_eq(events.last.units, 0);
+	fake_send(&fake, &slot, 0); /* nobody asked any more */
+	fake_release(&fake);
+	wait_result(&r, 2);
+	ck_assert_uint_eq(events.n[KCF_EVENT_ROOM], 2);
+	kcf_client_close(c);
+}
+END_TEST
+
+START_TEST(a_refusal_that_is_not_for_room_is_not_waited_for)
+{
+	struct kcf_client *c = open_client(0);
+
+	FAKE_SET(&fake, status, KCF_BUSY);
+	ck_assert_int_eq(digest(c, NULL), KCF_FAILED);
+	ck_assert_uint_eq(fake_count(&fake, FRAME_WANT), 0);
+	kcf_client_close(c);
+}
+END_TEST
+
 /* ---- large payload ---- */
 
 static void fill(uint8_t *p, size_t len)
@@ -343,6 +387,8 @@ int main(void)
 	tcase_add_test(tc, gives_up_waiting_for_room_at_the_deadline);
 	tcase_add_test(tc, never_returns_busy_from_a_synchronous_call);
 	tcase_add_test(tc, passes_on_a_later_busy_by_callback);
+	tcase_add_test(tc, asks_for_credits_and_for_a_slot_apart);
+	tcase_add_test(tc, a_refusal_that_is_not_for_room_is_not_waited_for);
 	tcase_add_test(tc, copies_large_payload_through_the_arena);
 	tcase_add_test(tc, uses_arena_buffers_in_place);
 	tcase_add_test(tc, refuses_more_than_the_largest_request);

@@ -175,7 +175,7 @@ struct kcf_event {
 	enum kcf_event_type type;
 	const char *mechanism; /* or NULL */
 	const char *provider;  /* or NULL */
-	uint32_t units;	       /* ROOM: credits reserved; 0 = a hardware slot of provider */
+	uint32_t units;	       /* ROOM: credits reserved; 0 = a hardware slot of provider, or arena memory */
 };
 
 typedef void (*kcf_event_callback)(void *arg, const struct kcf_event *event);
