@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const key_names[] = {"file",		 "uids",	 "gids", "usage",
+static const char *const key_names[] = {"file",          "uids",         "gids", "usage",
 					"pkcs1-decrypt", "iv-generated", NULL};
 
 bool config_key_begin(struct config_parser *p, const char *name)
@@ -170,8 +170,13 @@ bool config_key_value(struct config_parser *p, const char *name, const char *val
 
 struct named_key config_named_key(const struct config_key *k)
 {
-	return (struct named_key){
-		.name = k->name, .file = k->file, .uids = k->uids, .gids = k->gids,
-		.n_uids = k->n_uids, .n_gids = k->n_gids, .usage = k->usage,
-		.pkcs1_decrypt = k->pkcs1_decrypt, .iv_generated = k->iv_generated};
+	return (struct named_key){.name = k->name,
+				  .file = k->file,
+				  .uids = k->uids,
+				  .gids = k->gids,
+				  .n_uids = k->n_uids,
+				  .n_gids = k->n_gids,
+				  .usage = k->usage,
+				  .pkcs1_decrypt = k->pkcs1_decrypt,
+				  .iv_generated = k->iv_generated};
 }

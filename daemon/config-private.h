@@ -7,11 +7,11 @@
 struct config_parser {
 	struct config *config;
 	const char *name, *dir; /* of the file */
-	const char *next;	/* text not yet read */
+	const char *next;       /* text not yet read */
 	int line;
 	char section[96];
 	struct config_key *key; /* the section being read is this key's */
-	char **seen;		/* "section\nname" */
+	char **seen;            /* "section\nname" */
 	unsigned n_seen;
 	bool failed;
 	char *err;

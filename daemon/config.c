@@ -166,7 +166,8 @@ static bool on_limit(struct config_parser *p, const char *name, const char *valu
 	int r;
 
 	if (!config_number(value, &n))
-		return config_fail(p, "\"%s\" is no number (digits, then K, M or G if wanted)", value);
+		return config_fail(p, "\"%s\" is no number (digits, then K, M or G if wanted)",
+				   value);
 	r = limits_set(&p->config->limits, name, n, &near);
 	if (r == -ENOENT)
 		return config_unknown(p, "limit", name, near);
@@ -246,7 +247,8 @@ static bool see_section(struct config_parser *p, const char *line)
 	if (line[0] != '[')
 		return true;
 	if (!end || (size_t)(end - line) > sizeof(section))
-		return config_fail(p, "not understood; a section is [limits], [socket] or [key NAME]");
+		return config_fail(p,
+				   "not understood; a section is [limits], [socket] or [key NAME]");
 	memcpy(section, line + 1, (size_t)(end - line) - 1);
 	section[end - line - 1] = 0;
 	if (p->key && !config_key_end(p))
@@ -277,8 +279,12 @@ static char *next_line(char *to, int room, void *arg)
 bool config_parse(struct config *c, const char *text, const char *name, const char *dir, char *err,
 		  size_t err_len)
 {
-	struct config_parser p = {.config = c, .name = name, .dir = dir, .next = text,
-				  .err = err, .err_len = err_len};
+	struct config_parser p = {.config = c,
+				  .name = name,
+				  .dir = dir,
+				  .next = text,
+				  .err = err,
+				  .err_len = err_len};
 	int bad = ini_parse_stream(next_line, &p, on_value, &p);
 
 	if (!p.failed && bad) {
@@ -297,9 +303,11 @@ bool config_check_limits(const struct limits *l, char *err, size_t err_len)
 {
 	if (l->connections * 8 > l->software_queue / 2) {
 		snprintf(err, err_len,
-			 "connections = %llu needs software_queue = %llu or more (8 credits for each "
+			 "connections = %llu needs software_queue = %llu or more (8 credits for "
+			 "each "
 			 "connection, at most half the queue)",
-			 (unsigned long long)l->connections, (unsigned long long)l->connections * 16);
+			 (unsigned long long)l->connections,
+			 (unsigned long long)l->connections * 16);
 		return false;
 	}
 	if (l->workers_max && l->workers_min > l->workers_max) {
@@ -338,7 +346,8 @@ static int open_safe(const char *path, struct stat *st, char *err, size_t err_le
 		snprintf(err, err_len, "%s: not a regular file", path);
 	} else if ((st->st_uid != 0 && st->st_uid != geteuid()) || (st->st_mode & 022)) {
 		snprintf(err, err_len,
-			 "%s: refused, because others could have written it; its owner must be root or uid "
+			 "%s: refused, because others could have written it; its owner must be "
+			 "root or uid "
 			 "%u and its mode without write for group and others",
 			 path, (unsigned)geteuid());
 	} else if (st->st_size > CONFIG_MAX_LEN) {

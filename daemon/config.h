@@ -4,12 +4,13 @@
  *
  *   [limits]            any name of core/limits.h = number, or with K, M, G
  *   [socket]            mode = 0666   group = NAME   overflow-uid = yes | no
- *   [key NAME]          file, uids, gids (one of the two at least), usage, pkcs1-decrypt, iv-generated
+ *   [key NAME]          file, uids, gids (one of the two at least), usage, pkcs1-decrypt,
+ * iv-generated
  *
- * An empty or missing section means defaults; an unknown section or name, a value out of range and a name given twice
- * are errors that say file, line and the nearest name. A key's file is absolute, or relative to
- * $CREDENTIALS_DIRECTORY if that is set, else to the configuration file's directory. Read once at start; nothing is
- * kept open.
+ * An empty or missing section means defaults; an unknown section or name, a value out of range and
+ * a name given twice are errors that say file, line and the nearest name. A key's file is absolute,
+ * or relative to $CREDENTIALS_DIRECTORY if that is set, else to the configuration file's directory.
+ * Read once at start; nothing is kept open.
  */
 #pragma once
 
@@ -18,8 +19,8 @@
 #include "core/core.h"
 
 #define CONFIG_MAX_KEYS 256
-#define CONFIG_MAX_IDS 64
-#define CONFIG_MAX_LEN (1024 * 1024)
+#define CONFIG_MAX_IDS  64
+#define CONFIG_MAX_LEN  (1024 * 1024)
 
 struct config_key {
 	char name[KCF_KEY_NAME_MAX + 1];
@@ -44,8 +45,8 @@ struct config {
 /* Defaults. */
 void config_init(struct config *c);
 void config_deinit(struct config *c);
-/* Read a file into c. false: *err says what is wrong, where, and what to do. Refuses a file that others than root and
- * this process's user could have written. */
+/* Read a file into c. false: *err says what is wrong, where, and what to do. Refuses a file that
+ * others than root and this process's user could have written. */
 bool config_read(struct config *c, const char *path, char *err, size_t err_len);
 /* The same from text; name stands for the file in messages, dir for its directory. */
 bool config_parse(struct config *c, const char *text, const char *name, const char *dir, char *err,

@@ -15,7 +15,7 @@
 #include "kcf-config.h"
 #include "log.h"
 
-#define DRAIN_MS 2000
+#define DRAIN_MS      2000
 #define DRAIN_TICK_MS 20
 
 struct kcfd {
@@ -101,8 +101,10 @@ static int start_loop(struct kcfd *k, uint64_t daemon_id)
 
 static bool start_core(struct kcfd *k, const struct kcfd_options *options, uint64_t daemon_id)
 {
-	struct core_config config = {.loop = &k->loop, .limits = options->config->limits,
-				     .module_dir = options->module_dir, .events = &k->api.events,
+	struct core_config config = {.loop = &k->loop,
+				     .limits = options->config->limits,
+				     .module_dir = options->module_dir,
+				     .events = &k->api.events,
 				     .daemon_id = daemon_id};
 	enum kcf_status status = core_new(&config, &k->core);
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * kcfd - the daemon as a whole: owns the loop, the core and the api layer; the one place that says in which order they
- * start and stop.
+ * kcfd - the daemon as a whole: owns the loop, the core and the api layer; the one place that says
+ * in which order they start and stop.
  *
- *   loop -> hooks -> core -> named keys -> listener -> ready       SIGTERM, SIGINT: listener, what is under way (at most
- *   two seconds), connections, core, hooks, loop. A second signal does not wait.
+ *   loop -> hooks -> core -> named keys -> listener -> ready       SIGTERM, SIGINT: listener, what
+ * is under way (at most two seconds), connections, core, hooks, loop. A second signal does not
+ * wait.
  */
 #pragma once
 

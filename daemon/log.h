@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * log - one line a message to standard error, with the <N> prefix that the journal reads as its priority.
+ * log - one line a message to standard error, with the <N> prefix that the journal reads as its
+ * priority.
  *
  *   <4>connection refused uid=1000 connection=17: limit "user_connections" reached
  *
- * Fields come as a structure, so that a line can be searched by them; control characters are replaced, because names
- * and labels are clients'. What a client can trigger goes through log_client(), which lets each user have a
- * few lines a second and then says how many it left out. Any thread; one write per line.
+ * Fields come as a structure, so that a line can be searched by them; control characters are
+ * replaced, because names and labels are clients'. What a client can trigger goes through
+ * log_client(), which lets each user have a few lines a second and then says how many it left out.
+ * Any thread; one write per line.
  */
 #pragma once
 
@@ -34,14 +36,15 @@ void log_set_fd(int fd);
 /* about may be NULL. */
 void log_line(enum kcf_log_level level, const struct log_about *about, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-#define log_error(...) log_line(KCF_LOG_ERROR, NULL, __VA_ARGS__)
+#define log_error(...)   log_line(KCF_LOG_ERROR, NULL, __VA_ARGS__)
 #define log_warning(...) log_line(KCF_LOG_WARNING, NULL, __VA_ARGS__)
-#define log_info(...) log_line(KCF_LOG_INFO, NULL, __VA_ARGS__)
-#define log_debug(...) log_line(KCF_LOG_DEBUG, NULL, __VA_ARGS__)
+#define log_info(...)    log_line(KCF_LOG_INFO, NULL, __VA_ARGS__)
+#define log_debug(...)   log_line(KCF_LOG_DEBUG, NULL, __VA_ARGS__)
 
-/* For lines a client can cause: at most LOG_BURST at once and LOG_PER_SECOND on average for each user (users that
- * share a bucket share the allowance). about with its uid is required. Loop thread. */
-#define LOG_BURST 10
+/* For lines a client can cause: at most LOG_BURST at once and LOG_PER_SECOND on average for each
+ * user (users that share a bucket share the allowance). about with its uid is required. Loop
+ * thread. */
+#define LOG_BURST      10
 #define LOG_PER_SECOND 1
 void log_client(enum kcf_log_level level, const struct log_about *about, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -2,7 +2,8 @@
 /*
  * kcfd's command line.
  *
- * Exit status: 0 ended as told; 1 could not start or serve; 2 wrong arguments; 3 wrong configuration.
+ * Exit status: 0 ended as told; 1 could not start or serve; 2 wrong arguments; 3 wrong
+ * configuration.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,7 @@
 #include "kcfd.h"
 #include "log.h"
 
-#define EXIT_USAGE 2
+#define EXIT_USAGE  2
 #define EXIT_CONFIG 3
 
 enum { OPT_CHECK = 256, OPT_READY, OPT_VERSION, OPT_FOREGROUND };
@@ -128,7 +129,8 @@ static bool read_config(const char *path, struct config *config)
 
 int main(int argc, char **argv)
 {
-	struct arguments a = {.options = {.socket = KCF_SOCKET_PATH, .module_dir = KCF_MODULE_DIR,
+	struct arguments a = {.options = {.socket = KCF_SOCKET_PATH,
+					  .module_dir = KCF_MODULE_DIR,
 					  .ready_fd = -1}};
 	struct config config;
 	int status = parse(argc, argv, &a);

@@ -132,7 +132,9 @@ static bool fill(struct harness_raw *r)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * WIRE_MAX_FDS)];
 	struct iovec iov;
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control,
 			   .msg_controllen = sizeof(control)};
 	ssize_t n;
 
@@ -172,8 +174,8 @@ bool harness_raw_recv(struct harness_raw *r, struct harness_frame *ret)
 	memmove(r->buf, r->buf + len, r->len);
 	codec_reset(&r->arena);
 	memset(&ret->msg, 0, sizeof(ret->msg));
-	ck_assert_msg(codec_decode(&r->arena, ret->h.type, last + ret->h.header_len,
-				   ret->h.msg_len, &ret->msg),
+	ck_assert_msg(codec_decode(&r->arena, ret->h.type, last + ret->h.header_len, ret->h.msg_len,
+				   &ret->msg),
 		      "kcfd sent a malformed %s", frame_type_name(ret->h.type));
 	ret->msg.type = ret->h.type;
 	ret->payload = last + ret->h.header_len + ret->h.msg_len;
@@ -265,12 +267,12 @@ uint64_t harness_json_u64(const char *text, const char *key)
 void harness_raw_check_service(const struct harness_kcfd *h)
 {
 	/* FIPS 180-4: SHA-256("abc") */
-	static const uint8_t digest[32] = {
-		0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40,
-		0xde, 0x5d, 0xae, 0x22, 0x23, 0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17,
-		0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad};
-	struct wire_op op = {.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .in_len = 3,
-			     .out_room = 32};
+	static const uint8_t digest[32] = {0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea,
+					   0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23,
+					   0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c,
+					   0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad};
+	struct wire_op op = {
+		.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .in_len = 3, .out_room = 32};
 	struct harness_frame f;
 	struct harness_raw r;
 

@@ -88,8 +88,9 @@ static void wait_ready(struct harness_kcfd *h, int ready)
 static void spawn(struct harness_kcfd *h, const char *const extra_args[])
 {
 	char ready_text[16], config[96];
-	const char *const args[] = {kcfd_path(), "--foreground", "--socket", h->socket,
-				    "--modules", module_dir(), "--ready-fd", ready_text, NULL};
+	const char *const args[] = {kcfd_path(),  "--foreground", "--socket",
+				    h->socket,    "--modules",    module_dir(),
+				    "--ready-fd", ready_text,     NULL};
 	char *argv[MAX_ARGS] = {NULL};
 	unsigned n = 0;
 	int ready[2], log;

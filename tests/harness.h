@@ -2,10 +2,11 @@
 /*
  * harness - a private kcfd for a test, and a raw connection to it.
  *
- * harness_kcfd_start() runs the built kcfd in the foreground as a child, in a runtime directory of its own under /tmp,
- * and returns when it serves. The child dies with the test. Its standard error is kept in a file there.
- * harness_raw_* speak frames without the client library, well formed or not. Every wait is bounded by
- * HARNESS_PATIENCE_MS, after which the test fails: nothing is ever measured by it.
+ * harness_kcfd_start() runs the built kcfd in the foreground as a child, in a runtime directory of
+ * its own under /tmp, and returns when it serves. The child dies with the test. Its standard error
+ * is kept in a file there. harness_raw_* speak frames without the client library, well formed or
+ * not. Every wait is bounded by HARNESS_PATIENCE_MS, after which the test fails: nothing is ever
+ * measured by it.
  */
 #pragma once
 
@@ -18,13 +19,13 @@
 
 struct harness_kcfd {
 	pid_t pid;
-	char dir[64];	 /* private, removed by stop */
+	char dir[64];    /* private, removed by stop */
 	char socket[96]; /* to connect to */
-	char log[96];	 /* its standard error */
+	char log[96];    /* its standard error */
 };
 
-/* extra_args: NULL-terminated, may be NULL; a later one wins. Fails the test if kcfd does not come up.
- * KCF_TEST_KCFD and KCF_TEST_MODULES replace the built program and module directory. */
+/* extra_args: NULL-terminated, may be NULL; a later one wins. Fails the test if kcfd does not come
+ * up. KCF_TEST_KCFD and KCF_TEST_MODULES replace the built program and module directory. */
 void harness_kcfd_start(struct harness_kcfd *h, const char *const extra_args[]);
 /* The same with a configuration file of this text. */
 void harness_kcfd_start_config(struct harness_kcfd *h, const char *config,
@@ -39,7 +40,8 @@ void harness_kcfd_restart(struct harness_kcfd *h, const char *const extra_args[]
 bool harness_kcfd_alive(const struct harness_kcfd *h);
 /* What it wrote to standard error so far. Owned by the caller. */
 char *harness_kcfd_log(const struct harness_kcfd *h);
-/* Run kcfd to its end with these arguments; returns the exit status, *ret_text (owned) its stderr and stdout. */
+/* Run kcfd to its end with these arguments; returns the exit status, *ret_text (owned) its stderr
+ * and stdout. */
 int harness_kcfd_run(const char *const args[], char **ret_text);
 /* DIR/name with this content, mode 0600. */
 void harness_file(const struct harness_kcfd *h, const char *name, const void *bytes, size_t len,
@@ -50,7 +52,7 @@ void harness_file(const struct harness_kcfd *h, const char *name, const void *by
 struct harness_raw {
 	int fd;
 	struct page *page; /* after hello */
-	uint8_t *buf;	   /* received, not yet parsed */
+	uint8_t *buf;      /* received, not yet parsed */
 	size_t len, room;
 	int fds[WIRE_MAX_FDS]; /* received, not yet claimed */
 	unsigned n_fds;
@@ -61,7 +63,7 @@ struct harness_raw {
 
 struct harness_frame {
 	struct frame_header h;
-	struct wire_msg msg;	/* until the next harness_raw_recv */
+	struct wire_msg msg;    /* until the next harness_raw_recv */
 	const uint8_t *payload; /* likewise */
 };
 
@@ -78,8 +80,8 @@ bool harness_raw_send(struct harness_raw *r, const struct wire_msg *msg, uint64_
 bool harness_raw_recv(struct harness_raw *r, struct harness_frame *ret);
 /* The next frame that is no event; fails the test unless it is of this type. */
 void harness_raw_expect(struct harness_raw *r, enum frame_type type, struct harness_frame *ret);
-/* Frames are skipped until kcfd closes; *ret_status (may be NULL): of the FATAL frame, else KCF_SUCCESS. Fails the
- * test if it does not close. */
+/* Frames are skipped until kcfd closes; *ret_status (may be NULL): of the FATAL frame, else
+ * KCF_SUCCESS. Fails the test if it does not close. */
 void harness_raw_expect_closed(struct harness_raw *r, enum kcf_status *ret_status);
 /* Say hello and map the page. */
 void harness_raw_hello(struct harness_raw *r, struct wire_hello_reply *ret);
@@ -88,10 +90,12 @@ int harness_raw_take_fd(struct harness_raw *r);
 /* Fill the units and take them from the page, then send. */
 bool harness_raw_send_op(struct harness_raw *r, struct wire_op *op, uint64_t id,
 			 const void *payload, uint32_t payload_len);
-/* Give a command (NULL-terminated words) and return its status; *ret_text (may be NULL; owned): the JSON, or what is
- * wrong. Nothing else may be under way on this connection. */
-enum kcf_status harness_raw_admin(struct harness_raw *r, const char *const words[], char **ret_text);
+/* Give a command (NULL-terminated words) and return its status; *ret_text (may be NULL; owned): the
+ * JSON, or what is wrong. Nothing else may be under way on this connection. */
+enum kcf_status harness_raw_admin(struct harness_raw *r, const char *const words[],
+				  char **ret_text);
 /* The first number behind "key": in a JSON text; fails the test if there is none. */
 uint64_t harness_json_u64(const char *text, const char *key);
-/* A connection with hello, a SHA-256 through kcfd, the right answer: kcfd serves others as before. */
+/* A connection with hello, a SHA-256 through kcfd, the right answer: kcfd serves others as before.
+ */
 void harness_raw_check_service(const struct harness_kcfd *h);

@@ -50,7 +50,8 @@ static bool to_number(const char *text, uint64_t *ret)
 /* What clients' threads did since the last look. */
 static void fold_callers(struct admin_call *call)
 {
-	list_for_each(l, &call->conn->api->conns) caller_fold(list_entry(l, struct conn, link), false);
+	list_for_each(l, &call->conn->api->conns)
+		caller_fold(list_entry(l, struct conn, link), false);
 }
 
 /* ---- looking ---- */
@@ -59,9 +60,10 @@ static enum kcf_status run_list(struct admin_call *call)
 {
 	for (unsigned i = 0; i < call->n_args; i++) {
 		if (strcmp(call->args[i], "mechanisms") && strcmp(call->args[i], "policy"))
-			return admin_fail(call, KCF_ARGUMENTS_BAD,
-					  "list: \"%s\" is unknown; possible are mechanisms and policy",
-					  call->args[i]);
+			return admin_fail(
+				call, KCF_ARGUMENTS_BAD,
+				"list: \"%s\" is unknown; possible are mechanisms and policy",
+				call->args[i]);
 	}
 	core_list(core_of(call), &call->json, has_arg(call, "mechanisms"), has_arg(call, "policy"));
 	return KCF_SUCCESS;
@@ -98,7 +100,8 @@ static enum kcf_status run_trace(struct admin_call *call)
 	core_trace(core_of(call), &call->json, (unsigned)max);
 	json_array(&call->json, "caller");
 	caller_max = max ? max : UINT32_MAX;
-	list_for_each(l, &call->conn->api->conns) {
+	list_for_each(l, &call->conn->api->conns)
+	{
 		put += caller_trace(list_entry(l, struct conn, link), &call->json,
 				    (unsigned)(caller_max - put));
 	}
@@ -142,8 +145,8 @@ static enum kcf_status run_connections(struct admin_call *call)
 
 static enum kcf_status enable(struct admin_call *call, bool on)
 {
-	return core_enable(core_of(call), call->args[0], call->n_args > 1 ? call->args[1] : NULL, on,
-			   call->error, sizeof(call->error));
+	return core_enable(core_of(call), call->args[0], call->n_args > 1 ? call->args[1] : NULL,
+			   on, call->error, sizeof(call->error));
 }
 
 static enum kcf_status run_enable(struct admin_call *call)
@@ -195,12 +198,14 @@ static struct request *find_request(struct admin_call *call, uint64_t id, uint64
 	struct request *found = NULL;
 
 	*ret_n = 0;
-	list_for_each(l, &call->conn->api->conns) {
+	list_for_each(l, &call->conn->api->conns)
+	{
 		struct conn *c = list_entry(l, struct conn, link);
 
 		if (conn && c->id != conn)
 			continue;
-		list_for_each(k, &c->requests) {
+		list_for_each(k, &c->requests)
+		{
 			struct request *r = list_entry(k, struct request, conn_link);
 
 			if (r->id != id)
@@ -228,8 +233,8 @@ static enum kcf_status run_cancel(struct admin_call *call)
 				  (unsigned long long)id);
 	if (n > 1)
 		return admin_fail(call, KCF_ARGUMENTS_BAD,
-				  "%u requests have the id %llu; say which: cancel %llu CONNECTION", n,
-				  (unsigned long long)id, (unsigned long long)id);
+				  "%u requests have the id %llu; say which: cancel %llu CONNECTION",
+				  n, (unsigned long long)id, (unsigned long long)id);
 	sched_cancel(core_of(call), r);
 	return KCF_SUCCESS;
 }
@@ -257,7 +262,8 @@ static enum kcf_status run_load(struct admin_call *call)
 			options[n++] = call->args[i];
 		else
 			return admin_fail(call, KCF_ARGUMENTS_BAD,
-					  "load: \"%s\" is not of the form key=value", call->args[i]);
+					  "load: \"%s\" is not of the form key=value",
+					  call->args[i]);
 	}
 	core_load(core_of(call), call->args[0], instance, options, n, on_done, call);
 	return KCF_QUEUED;

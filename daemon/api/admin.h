@@ -7,8 +7,8 @@
  *   load MODULE [instance=NAME] [KEY=VALUE]...                    unload INSTANCE
  *   set NAME VALUE                 cancel REQUEST [CONNECTION]    connections
  *
- * set: NAME is a limit, "threshold MECH", "mode MECH", or "PROVIDER.key", in one argument or two. An answer is JSON, or a status with a text that says
- * what is wrong and what to do. Loop thread.
+ * set: NAME is a limit, "threshold MECH", "mode MECH", or "PROVIDER.key", in one argument or two.
+ * An answer is JSON, or a status with a text that says what is wrong and what to do. Loop thread.
  */
 #pragma once
 
@@ -30,7 +30,8 @@ struct admin_call {
 
 /* May this connection give commands? */
 bool admin_is_allowed(const struct conn *c);
-/* Run the command. KCF_QUEUED: admin_answer comes later; else the caller answers with the status. */
+/* Run the command. KCF_QUEUED: admin_answer comes later; else the caller answers with the status.
+ */
 enum kcf_status admin_run(struct admin_call *call, const char *command);
 /* Send the answer and free the call. */
 void admin_answer(struct admin_call *call, enum kcf_status status);

@@ -53,8 +53,8 @@ static void arm_timer(struct api *a)
 		return;
 	}
 	first = list_entry(a->timed.next, struct conn, timed);
-	uv_timer_start(&a->timer, on_timer,
-		       first->deadline_ms > now ? first->deadline_ms - now : 0, 0);
+	uv_timer_start(&a->timer, on_timer, first->deadline_ms > now ? first->deadline_ms - now : 0,
+		       0);
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -66,8 +66,9 @@ static void on_timer(uv_timer_t *timer)
 
 		if (c->deadline_ms > uv_now(a->loop))
 			break;
-		conn_fatal(c, KCF_TIMED_OUT, c->state == CONN_NEW ? "no hello in time"
-								  : "a frame is not completed in time");
+		conn_fatal(c, KCF_TIMED_OUT,
+			   c->state == CONN_NEW ? "no hello in time"
+						: "a frame is not completed in time");
 	}
 	arm_timer(a);
 }
@@ -76,7 +77,8 @@ void api_time_conn(struct api *a, struct conn *c)
 {
 	c->deadline_ms = uv_now(a->loop) + frame_ms(a);
 	list_push(&a->timed, &c->timed);
-	/* Later ones are behind it, and one that ends early only makes the timer look once for nothing. */
+	/* Later ones are behind it, and one that ends early only makes the timer look once for
+	 * nothing. */
 	if (!uv_is_active((uv_handle_t *)&a->timer))
 		arm_timer(a);
 }
@@ -107,7 +109,8 @@ static void on_core_event(void *arg, enum kcf_event_type type, const char *mecha
 	msg.event.type = type;
 	msg.event.mechanism = mechanism ? mechanism : "";
 	msg.event.provider = provider ? provider : "";
-	list_for_each(l, &a->conns) {
+	list_for_each(l, &a->conns)
+	{
 		struct conn *c = list_entry(l, struct conn, link);
 
 		if (c->state == CONN_SERVED)
@@ -175,7 +178,8 @@ void api_stop(struct api *a)
 
 bool api_is_quiet(const struct api *a)
 {
-	list_for_each(l, &a->conns) {
+	list_for_each(l, &a->conns)
+	{
 		const struct conn *c = list_entry(l, struct conn, link);
 
 		if (c->pending.n || out_len(&c->out))

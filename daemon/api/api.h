@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * api - what all connections share: the loop's hooks, the connections, credit, the decoder's memory.
+ * api - what all connections share: the loop's hooks, the connections, credit, the decoder's
+ * memory.
  *
- * One per daemon, owned by kcfd.c; loop thread only. A turn of the loop is: sockets are read and requests
- * submitted; the check hook lets the scheduler run what is due and writes the answers; the prepare hook writes what
- * timers and workers added since. So answers of one turn leave in one write per connection.
+ * One per daemon, owned by kcfd.c; loop thread only. A turn of the loop is: sockets are read and
+ * requests submitted; the check hook lets the scheduler run what is due and writes the answers; the
+ * prepare hook writes what timers and workers added since. So answers of one turn leave in one
+ * write per connection.
  */
 #pragma once
 
@@ -30,7 +32,7 @@ struct api {
 	struct list dirty; /* have something to write */
 	struct list timed; /* must finish a frame or hello by a time; in that order */
 	unsigned n_conns, n_closing, n_segments; /* closing: closed, but requests still run */
-	uint64_t last_conn; /* number given out */
+	uint64_t last_conn;                      /* number given out */
 	uint64_t daemon_id;
 	uid_t own_uid;
 	bool overflow_uid; /* serve it */
@@ -38,11 +40,12 @@ struct api {
 	unsigned open; /* connections and hooks whose memory is not yet free */
 	uv_check_t check;
 	uv_prepare_t prepare;
-	uv_timer_t timer;	 /* timed */
+	uv_timer_t timer;        /* timed */
 	uv_timer_t credit_timer; /* runs while somebody waits for room */
 };
 
-/* Sets up everything but core and listener. Before core_new, so that the hooks run after the core's own. */
+/* Sets up everything but core and listener. Before core_new, so that the hooks run after the core's
+ * own. */
 int api_init(struct api *a, uv_loop_t *loop, uint64_t daemon_id);
 /* After core_new. */
 void api_set_core(struct api *a, struct core *core);

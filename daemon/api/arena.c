@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include "api/conn.h"
 
-#define PAGE_BYTES 4096u
+#define PAGE_BYTES    4096u
 #define SEGMENT_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 /* ---- the quota ---- */
@@ -34,7 +34,8 @@ static enum kcf_status charge(struct conn *c, uint64_t size)
 	return KCF_SUCCESS;
 }
 
-/* The share is still there: a segment outlives its connection only with a request that holds credits. */
+/* The share is still there: a segment outlives its connection only with a request that holds
+ * credits. */
 static void uncharge(struct conn *c, uint64_t size)
 {
 	consumer_uncharge(c->consumer, CHARGE_ARENA, size);

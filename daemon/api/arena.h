@@ -2,9 +2,10 @@
 /*
  * arena - segments of memory shared with a client, and ranges inside them.
  *
- * A segment is a memfd sealed against shrinking and growing, mapped whole, charged whole to the consumer. kcfd keeps
- * no allocation state: a range is checked against the segment and becomes an iovec. A segment is unmapped when its
- * number is free and the last request that uses it is done. Loop thread; the bytes belong to the client.
+ * A segment is a memfd sealed against shrinking and growing, mapped whole, charged whole to the
+ * consumer. kcfd keeps no allocation state: a range is checked against the segment and becomes an
+ * iovec. A segment is unmapped when its number is free and the last request that uses it is done.
+ * Loop thread; the bytes belong to the client.
  */
 #pragma once
 
@@ -13,9 +14,9 @@
 #include <stdint.h>
 #include <kcf/types.h>
 
-#define ARENA_SEGMENTS 64u	    /* per connection */
-#define ARENA_USER_SEGMENTS 4096u   /* per user: mappings are a resource of the process */
-#define ARENA_ALL_SEGMENTS 32768u
+#define ARENA_SEGMENTS      64u   /* per connection */
+#define ARENA_USER_SEGMENTS 4096u /* per user: mappings are a resource of the process */
+#define ARENA_ALL_SEGMENTS  32768u
 
 struct conn;
 struct wire_range;
@@ -40,12 +41,13 @@ void arena_close(struct conn *c);
 
 /* The segments one request uses, each referenced once. */
 struct arena_use {
-	struct segment **segments; /* room for ARENA_SEGMENTS or the number of ranges, what is less */
+	struct segment *
+		*segments; /* room for ARENA_SEGMENTS or the number of ranges, what is less */
 	uint32_t n;
 };
 
-/* Fill iov[0..n) from ranges; *ret_len: their sum. KCF_ARGUMENTS_BAD for one outside. What was referenced before a
- * failure stays in use and is released with it. */
+/* Fill iov[0..n) from ranges; *ret_len: their sum. KCF_ARGUMENTS_BAD for one outside. What was
+ * referenced before a failure stays in use and is released with it. */
 enum kcf_status arena_ranges(struct conn *c, const struct wire_range *ranges, uint32_t n,
 			     struct arena_use *use, struct iovec *iov, size_t *ret_len);
 void arena_release(struct arena_use *use);

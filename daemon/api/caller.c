@@ -8,7 +8,8 @@
 #include "base/json.h"
 #include "table/page.h"
 
-/* Distinct (mechanism, provider) pairs of one connection; what is beyond is counted as "all others". */
+/* Distinct (mechanism, provider) pairs of one connection; what is beyond is counted as "all
+ * others". */
 #define PAIRS_MAX 256u
 
 struct counts {
@@ -54,7 +55,8 @@ static void add_row(struct conn *c, struct counts *all, const struct page_row *r
 	add(&to->samples, row->samples);
 }
 
-/* Is there anything behind kcfd's own two pages? A client without work of its own never touches them. */
+/* Is there anything behind kcfd's own two pages? A client without work of its own never touches
+ * them. */
 static bool has_cells(const struct conn *c)
 {
 	return c->page_fd >= 0 &&
@@ -132,8 +134,9 @@ static void put_decision(struct conn *c, struct json *j, const struct page_decis
 	json_string(j, "mechanism", mech_of(t, d->mech));
 	json_u64(j, "bytes", d->bytes);
 	json_string(j, "chosen",
-		    d->provider && d->provider <= TABLE_PROVIDERS ? t->providers[d->provider - 1].name
-								  : "?");
+		    d->provider && d->provider <= TABLE_PROVIDERS
+			    ? t->providers[d->provider - 1].name
+			    : "?");
 	json_string(j, "place", "caller");
 	json_string(j, "status", kcf_status_name((enum kcf_status)d->status));
 	json_end_object(j);

@@ -2,8 +2,8 @@
 /*
  * caller - what a client's own threads did, as it says in its connection page.
  *
- * The cells are the client's memory and untrusted: they are copied with pread, which also leaves holes of the memfd holes, added
- * with saturation, and never decided by. Loop thread.
+ * The cells are the client's memory and untrusted: they are copied with pread, which also leaves
+ * holes of the memfd holes, added with saturation, and never decided by. Loop thread.
  */
 #pragma once
 

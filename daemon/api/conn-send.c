@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a connection sends. Appending never closes it, so that callers need not expect that; flushing may. */
+/* What a connection sends. Appending never closes it, so that callers need not expect that;
+ * flushing may. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include "api/conn-private.h"
 
-/* What a message from kcfd needs at most: a text of WIRE_MAX_TEXT, 64 step lengths, or names and numbers; only a public key
- * may be longer. */
-#define MESSAGE_ROOM 4096u
+/* What a message from kcfd needs at most: a text of WIRE_MAX_TEXT, 64 step lengths, or names and
+ * numbers; only a public key may be longer. */
+#define MESSAGE_ROOM   4096u
 #define KEY_REPLY_ROOM (WIRE_MAX_KEY + 256u)
 
 static void mark_dirty(struct conn *c)

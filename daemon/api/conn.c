@@ -54,7 +54,8 @@ static void free_unused(struct conn *c)
 	free(c);
 }
 
-/* The consumer goes with the last pin, not with libuv's handle: when kcfd ends, the core is gone before that is. */
+/* The consumer goes with the last pin, not with libuv's handle: when kcfd ends, the core is gone
+ * before that is. */
 void conn_unpin(struct conn *c)
 {
 	assert(c->pins > 0);
@@ -147,7 +148,9 @@ static ssize_t read_some(struct conn *c)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * WIRE_MAX_FDS)];
 	struct iovec iov;
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control,
 			   .msg_controllen = sizeof(control)};
 	ssize_t n;
 
@@ -223,7 +226,8 @@ void conn_parse(struct conn *c)
 	bool any = false;
 
 	conn_pin(c);
-	while (conn_is_open(c) && !c->broken && conn_has_room_out(c) && (len = next_frame(c, &h)) > 0) {
+	while (conn_is_open(c) && !c->broken && conn_has_room_out(c) &&
+	       (len = next_frame(c, &h)) > 0) {
 		dispatch_frame(c, &h, iobuf_data(&c->in) + h.header_len);
 		if (!conn_is_open(c))
 			break;
@@ -235,7 +239,8 @@ void conn_parse(struct conn *c)
 		if (c->in.len == 0) {
 			iobuf_reset(&c->in);
 			if (c->n_fds)
-				conn_fatal(c, KCF_PROTOCOL_ERROR, "descriptors that no frame takes");
+				conn_fatal(c, KCF_PROTOCOL_ERROR,
+					   "descriptors that no frame takes");
 		}
 		/* Each frame has a time of its own. */
 		if (any && c->state == CONN_SERVED)

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * conn - one client's connection: its socket, its frames in and out, and everything it made kcfd hold.
+ * conn - one client's connection: its socket, its frames in and out, and everything it made kcfd
+ * hold.
  *
- *   NEW -> SERVED -> CLOSED     NEW: before HELLO     CLOSED: socket gone, waiting for requests that still run
+ *   NEW -> SERVED -> CLOSED     NEW: before HELLO     CLOSED: socket gone, waiting for requests
+ * that still run
  *     `----------------^
  *
- * Memory of a closed connection lives until nothing refers to it: pins are counted for being open, each request
- * and each answer that is made later; and libuv has closed its handle. A connection with more than OUT_PAUSE bytes to be written is not read; one with
- * more than OUT_MAX is closed. A frame must be complete within the frame limit. Loop thread.
+ * Memory of a closed connection lives until nothing refers to it: pins are counted for being open,
+ * each request and each answer that is made later; and libuv has closed its handle. A connection
+ * with more than OUT_PAUSE bytes to be written is not read; one with more than OUT_MAX is closed. A
+ * frame must be complete within the frame limit. Loop thread.
  */
 #pragma once
 
@@ -20,7 +23,7 @@
 #include "log.h"
 
 #define OUT_PAUSE (256u * 1024)
-#define OUT_MAX (8u * 1024 * 1024)
+#define OUT_MAX   (8u * 1024 * 1024)
 /* Descriptors waiting to be sent from which a connection is not read. */
 #define OUT_PAUSE_FDS 64u
 
@@ -32,8 +35,8 @@ struct conn {
 	uv_poll_t poll;
 	int fd, events; /* events: what poll watches */
 	enum conn_state state;
-	bool paused;  /* not read: too much to be written */
-	bool broken;  /* to be closed at the next flush */
+	bool paused; /* not read: too much to be written */
+	bool broken; /* to be closed at the next flush */
 	bool poll_closed;
 	unsigned pins;
 	uint64_t id;
@@ -51,12 +54,12 @@ struct conn {
 	struct page *page;
 	int page_fd;
 	struct credit_account credit;
-	struct idmap pending;	/* id -> struct pending: what is to be answered */
+	struct idmap pending;   /* id -> struct pending: what is to be answered */
 	struct idmap templates; /* slot -> struct tmpl */
-	struct idmap contexts;	/* number -> struct context_entry */
-	struct idmap segments;	/* number -> struct segment */
+	struct idmap contexts;  /* number -> struct context_entry */
+	struct idmap segments;  /* number -> struct segment */
 	uint32_t last_segment;
-	struct list requests; /* struct request, by conn_link */
+	struct list requests;        /* struct request, by conn_link */
 	unsigned n_key_ops, n_finds; /* answered later */
 };
 
@@ -69,8 +72,8 @@ struct pending {
 	uint64_t id;
 };
 
-/* Takes fd and, on success, the charge of a connection and the reference to the consumer. NULL: out of memory (fd
- * closed). */
+/* Takes fd and, on success, the charge of a connection and the reference to the consumer. NULL: out
+ * of memory (fd closed). */
 struct conn *conn_new(struct api *a, int fd, uid_t uid, gid_t gid, struct consumer *consumer);
 void conn_set_state(struct conn *c, enum conn_state state);
 /* Close the socket, cancel and drop everything. Harmless twice. */
@@ -82,7 +85,8 @@ void conn_pin(struct conn *c);
 void conn_unpin(struct conn *c);
 /* Remember that id will be answered later (pins). false: out of memory. */
 bool conn_pending_add(struct conn *c, struct pending *p, enum pending_kind kind, uint64_t id);
-/* It is answered (unpins). Returns false if the connection is closed: then nobody wants the answer. */
+/* It is answered (unpins). Returns false if the connection is closed: then nobody wants the answer.
+ */
 bool conn_pending_done(struct pending *p);
 
 static inline bool conn_is_open(const struct conn *c)
@@ -102,7 +106,8 @@ void conn_send(struct conn *c, const struct wire_msg *msg, uint64_t id);
 /* With payload in up to n pieces. */
 void conn_send_payload(struct conn *c, const struct wire_msg *msg, uint64_t id,
 		       const struct iovec *payload, unsigned n);
-/* Descriptors for the frame sent next; those owned are taken. false: out of memory, the connection is closed. */
+/* Descriptors for the frame sent next; those owned are taken. false: out of memory, the connection
+ * is closed. */
 bool conn_send_fds(struct conn *c, const int *fds, const bool *owned, unsigned n);
 /* Write now what goes. */
 void conn_flush(struct conn *c);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * context-table - the open contexts of a connection, by the number its client chose. A number is free once its context has
- * ended and that was answered. Loop thread.
+ * context-table - the open contexts of a connection, by the number its client chose. A number is
+ * free once its context has ended and that was answered. Loop thread.
  */
 #pragma once
 

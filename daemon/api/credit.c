@@ -30,7 +30,8 @@ static struct credit_share *share_get(struct credit *cr, struct consumer *consum
 {
 	struct credit_share *s;
 
-	list_for_each(l, &cr->shares) {
+	list_for_each(l, &cr->shares)
+	{
 		s = list_entry(l, struct credit_share, link);
 		if (s->consumer == consumer)
 			goto found;
@@ -128,7 +129,8 @@ static bool is_idle(const struct credit_account *a)
 /* Make the float grow by n for `who`: idle ones first, then those above their share. */
 static void reclaim(struct credit *cr, uint32_t n, const struct credit_account *who)
 {
-	list_for_each(l, &cr->accounts) {
+	list_for_each(l, &cr->accounts)
+	{
 		struct credit_account *a = list_entry(l, struct credit_account, link);
 
 		if (n == 0)
@@ -136,7 +138,8 @@ static void reclaim(struct credit *cr, uint32_t n, const struct credit_account *
 		if (a != who && is_idle(a))
 			n -= take_back(a, n, CREDIT_FLOOR);
 	}
-	list_for_each(l, &cr->accounts) {
+	list_for_each(l, &cr->accounts)
+	{
 		struct credit_account *a = list_entry(l, struct credit_account, link);
 
 		if (n == 0)
@@ -279,7 +282,8 @@ static uint32_t growth(const struct credit_account *a, uint32_t need)
 	return more < room ? more : room;
 }
 
-/* Units for the account: those in its own word, else more from the float unless others come first there. */
+/* Units for the account: those in its own word, else more from the float unless others come first
+ * there. */
 static bool serve_units(struct credit_account *a, bool may_lease)
 {
 	struct credit *cr = a->credit;
@@ -326,7 +330,8 @@ bool credit_serve(struct credit *cr)
 {
 	bool units_blocked = false;
 
-	list_for_each_safe(l, next, &cr->wants) {
+	list_for_each_safe(l, next, &cr->wants)
+	{
 		struct credit_account *a = list_entry(l, struct credit_account, want_link);
 
 		serve_rows(a);

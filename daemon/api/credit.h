@@ -2,11 +2,12 @@
 /*
  * credit - who may put how much into the software queue: leases of its units to connections.
  *
- * A connection's account says what was leased to it and how much of that its requests hold; this is the truth. The
- * credit word in its page is what it may take by itself, never more than leased - held if it is honest. Units not leased
- * float; part of the float is set aside so that every connection still to come finds its floor. A new connection
- * gets the floor, and up to the lease while its user is within a fair share. Who waits (WANT) is served in order of
- * arrival: from the float, then from what idle connections have, then from users above their share; and while
+ * A connection's account says what was leased to it and how much of that its requests hold; this is
+ * the truth. The credit word in its page is what it may take by itself, never more than leased -
+ * held if it is honest. Units not leased float; part of the float is set aside so that every
+ * connection still to come finds its floor. A new connection gets the floor, and up to the lease
+ * while its user is within a fair share. Who waits (WANT) is served in order of arrival: from the
+ * float, then from what idle connections have, then from users above their share; and while
  * somebody waits, units of requests that finish above the share go back to the float. Loop thread.
  */
 #pragma once
@@ -15,11 +16,11 @@
 #include <stdint.h>
 #include "base/list.h"
 
-#define CREDIT_FLOOR 8u
-#define CREDIT_IDLE_MS 20u	  /* not used for so long: may be taken back */
+#define CREDIT_FLOOR       8u
+#define CREDIT_IDLE_MS     20u   /* not used for so long: may be taken back */
 #define CREDIT_RESERVED_MS 1000u /* after ROOM it may not */
-#define CREDIT_WANT_MAX 64u
-#define CREDIT_TICK_MS 10u /* how often credit_tick runs while somebody waits */
+#define CREDIT_WANT_MAX    64u
+#define CREDIT_TICK_MS     10u /* how often credit_tick runs while somebody waits */
 
 struct consumer;
 struct core;

@@ -6,9 +6,9 @@
 #include "api/handle.h"
 
 #define D_BEFORE_HELLO 0x1 /* the one that comes first, and only then */
-#define D_ANSWERED 0x2	   /* needs an id that is not in use */
-#define D_PAYLOAD 0x4	   /* may have one */
-#define D_FD 0x8	   /* takes a descriptor */
+#define D_ANSWERED     0x2 /* needs an id that is not in use */
+#define D_PAYLOAD      0x4 /* may have one */
+#define D_FD           0x8 /* takes a descriptor */
 
 struct dispatch_row {
 	void (*handle)(struct conn *c, const struct dispatch_frame *f);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dispatch - from a whole frame to the handler of its type. One table says which types clients may send, when, and with what.
+ * dispatch - from a whole frame to the handler of its type. One table says which types clients may
+ * send, when, and with what.
  *
- * A frame that breaks the protocol ends the connection here; a handler sees only decoded, well-formed messages. Every
- * handler either answers or ends the connection; after conn_fatal it returns at once. Loop thread.
+ * A frame that breaks the protocol ends the connection here; a handler sees only decoded,
+ * well-formed messages. Every handler either answers or ends the connection; after conn_fatal it
+ * returns at once. Loop thread.
  */
 #pragma once
 

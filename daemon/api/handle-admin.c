@@ -23,8 +23,9 @@ static void send_answer(struct conn *c, uint64_t id, enum kcf_status status, con
 		payload = (struct iovec){j->text, j->len};
 	}
 	msg.admin_reply.status = status;
-	msg.admin_reply.error = status == KCF_SUCCESS ? "" : error && *error ? error
-									     : kcf_strstatus(status);
+	msg.admin_reply.error = status == KCF_SUCCESS ? ""
+				: error && *error     ? error
+						      : kcf_strstatus(status);
 	conn_send_payload(c, &msg, id, &payload, payload.iov_len ? 1 : 0);
 }
 

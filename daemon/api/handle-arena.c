@@ -9,8 +9,8 @@ void handle_arena_new(struct conn *c, const struct dispatch_frame *f)
 	static const bool owned[1] = {true};
 	int fd;
 
-	msg.arena.status = arena_new(c, f->msg->arena.size, &msg.arena.segment, &msg.arena.size,
-				     &fd);
+	msg.arena.status =
+		arena_new(c, f->msg->arena.size, &msg.arena.segment, &msg.arena.size, &fd);
 	if (msg.arena.status == KCF_SUCCESS && !conn_send_fds(c, &fd, owned, 1))
 		return;
 	conn_send(c, &msg, f->h->id);

@@ -55,8 +55,8 @@ void handle_hello(struct conn *c, const struct dispatch_frame *f)
 	fds[0] = core_table_fd(c->api->core);
 	fds[1] = c->page_fd;
 	for (unsigned i = 0; i < n; i++) {
-		reply->modules[i] = (struct wire_module){modules[i].name, modules[i].row,
-							 modules[i].size};
+		reply->modules[i] =
+			(struct wire_module){modules[i].name, modules[i].row, modules[i].size};
 		fds[2 + i] = modules[i].fd;
 	}
 	reply->n_modules = n;

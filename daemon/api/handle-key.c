@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * KEY_OP. Import and destroy are answered at once. Generate, derive and export are requests like any other, with
- * private output that becomes a key, or is the answer. Export needs the key generation mechanism of the key's type: where
- * the client does not name it, those there are are tried in turn.
+ * KEY_OP. Import and destroy are answered at once. Generate, derive and export are requests like
+ * any other, with private output that becomes a key, or is the answer. Export needs the key
+ * generation mechanism of the key's type: where the client does not name it, those there are are
+ * tried in turn.
  */
 #include <stdlib.h>
 #include <string.h>
 #include "api/handle.h"
 #include "core/key.h"
 
-#define KEY_OPS_MAX 64u /* under way per connection */
+#define KEY_OPS_MAX  64u /* under way per connection */
 #define N_PAIR_MECHS 4u
 
 static const uint32_t pair_mechs[N_PAIR_MECHS] = {
@@ -178,7 +179,8 @@ static enum kcf_status add_tmpl(struct conn *c, struct key_op *op, uint32_t mech
 	return status;
 }
 
-/* In which order key types are tried. A raw key of 32 bytes may be Ed25519 or X25519: its usage decides. */
+/* In which order key types are tried. A raw key of 32 bytes may be Ed25519 or X25519: its usage
+ * decides. */
 static const uint32_t *pair_order(const struct key *k)
 {
 	static const uint32_t agreement_first[N_PAIR_MECHS] = {
@@ -204,7 +206,8 @@ static enum kcf_status prepare_export(struct conn *c, struct key_op *op,
 	return op->n_tmpls ? KCF_SUCCESS : status;
 }
 
-/* The key whose public half is wanted. *ret NULL: it came as bytes. A public key is its own answer. */
+/* The key whose public half is wanted. *ret NULL: it came as bytes. A public key is its own answer.
+ */
 static enum kcf_status find_export(struct conn *c, const struct wire_key *key,
 				   const struct key **ret, struct wire_bytes *ret_public)
 {
@@ -230,7 +233,8 @@ static enum kcf_key_format made_format(const struct wire_key_op_msg *m)
 {
 	const struct kcf_param_keygen *p = m->param.data;
 
-	if (m->kind == KEYOP_GENERATE && (m->mech == KCF_M_RSA_PKCS_KEY_PAIR_GEN || (p && p->curve)))
+	if (m->kind == KEYOP_GENERATE &&
+	    (m->mech == KCF_M_RSA_PKCS_KEY_PAIR_GEN || (p && p->curve)))
 		return KCF_KEY_PKCS8;
 	return KCF_KEY_RAW;
 }

@@ -12,7 +12,8 @@ static struct request *find_request(struct conn *c, uint64_t id)
 
 	if (!p || p->kind != PENDING_OP)
 		return NULL;
-	list_for_each(l, &c->requests) {
+	list_for_each(l, &c->requests)
+	{
 		struct request *r = list_entry(l, struct request, conn_link);
 
 		if (r->id == id)

@@ -2,8 +2,8 @@
 /*
  * OP: charge, check, build, submit; and the answer when the scheduler gives the request back.
  *
- * Units are taken first and given back with the answer, whatever it is. Before a request is submitted a failure is
- * answered at once; afterwards on_complete alone answers.
+ * Units are taken first and given back with the answer, whatever it is. Before a request is
+ * submitted a failure is answered at once; afterwards on_complete alone answers.
  */
 #include <string.h>
 #include "api/context-table.h"
@@ -43,7 +43,7 @@ static bool steps_in_order(const struct wire_op *m)
 	if (m->n_steps < 2 || m->phase != KCF_SINGLE || m->context)
 		return false;
 	for (uint32_t i = 0; i < m->n_steps; i++) {
-		uint32_t want = i == 0	    ? KCF_STEP_INIT
+		uint32_t want = i == 0      ? KCF_STEP_INIT
 				: i == last ? KCF_STEP_FINAL
 					    : KCF_STEP_UPDATE;
 
@@ -156,7 +156,8 @@ void handle_op(struct conn *c, const struct dispatch_frame *f)
 		return;
 	}
 	if (m.units != codec_op_units(&m) || !credit_spend(&c->credit, m.units)) {
-		conn_fatal(c, KCF_PROTOCOL_ERROR, "request %llu: %u units are wrong or were not leased",
+		conn_fatal(c, KCF_PROTOCOL_ERROR,
+			   "request %llu: %u units are wrong or were not leased",
 			   (unsigned long long)f->h->id, m.units);
 		return;
 	}

@@ -11,7 +11,8 @@ enum kcf_status handle_find_key(struct conn *c, const struct wire_key *key, stru
 
 	if (!named && key->kind != KCF_KEY_HANDLE)
 		return KCF_ARGUMENTS_BAD;
-	/* Permission goes by the group of the connection that asks, not of its user's latest one. */
+	/* Permission goes by the group of the connection that asks, not of its user's latest one.
+	 */
 	c->consumer->gid = c->gid;
 	return key_find(c->api->core, c->consumer, c, named ? NULL : &key->handle,
 			named ? key->name : NULL, ret);

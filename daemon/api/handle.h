@@ -24,8 +24,8 @@ void handle_admin(struct conn *c, const struct dispatch_frame *f);
 
 /* The key that a message names by handle or name; KCF_ARGUMENTS_BAD if it names none. Borrowed. */
 enum kcf_status handle_find_key(struct conn *c, const struct wire_key *key, struct key **ret);
-/* The template that a message means: of a slot, or made now for mechanism and key. *ret: a reference of the
- * caller's. */
+/* The template that a message means: of a slot, or made now for mechanism and key. *ret: a
+ * reference of the caller's. */
 enum kcf_status handle_get_template(struct conn *c, uint32_t slot, uint32_t mech,
 				    const struct wire_key *key, struct tmpl **ret);
 /* Does a parameter of this kind belong to the mechanism? */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * idmap - numbers that a client chose -> our objects: requests, templates, contexts, segments of one connection.
+ * idmap - numbers that a client chose -> our objects: requests, templates, contexts, segments of
+ * one connection.
  *
- * Open addressing, so that memory follows the number of entries whatever numbers a client picks; the hash is keyed
- * per process, so that it cannot pick colliding ones. 0 is no number. Empty maps own no memory. Loop thread.
+ * Open addressing, so that memory follows the number of entries whatever numbers a client picks;
+ * the hash is keyed per process, so that it cannot pick colliding ones. 0 is no number. Empty maps
+ * own no memory. Loop thread.
  */
 #pragma once
 

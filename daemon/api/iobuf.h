@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * iobuf - bytes between a socket and the frames: a queue in one piece of memory that is borrowed from a small pool
- * while there is something in it. So an idle connection owns no buffer. What is read out is wiped when the memory is
- * given back, since keys and plaintext pass through. Loop thread.
+ * iobuf - bytes between a socket and the frames: a queue in one piece of memory that is borrowed
+ * from a small pool while there is something in it. So an idle connection owns no buffer. What is
+ * read out is wiped when the memory is given back, since keys and plaintext pass through. Loop
+ * thread.
  */
 #pragma once
 
@@ -23,7 +24,7 @@ struct iobuf {
 	uint8_t *mem;
 	size_t room;
 	size_t start, len; /* the bytes queued: mem + start, len */
-	size_t high;	   /* bytes of mem ever written, to be wiped */
+	size_t high;       /* bytes of mem ever written, to be wiped */
 };
 
 void iobuf_pool_deinit(struct iobuf_pool *pool);

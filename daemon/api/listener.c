@@ -14,11 +14,11 @@
 #include "api/api.h"
 #include "api/conn.h"
 
-#define BACKLOG 512
+#define BACKLOG          512
 #define ACCEPTS_PER_TURN 64
 /* Connections beyond the limit for the administrator, so that a flood cannot lock kcfadm out. */
 #define ADMIN_RESERVE 8
-#define OVERFLOW_UID 65534u
+#define OVERFLOW_UID  65534u
 
 void listener_init(struct listener *l, struct api *a)
 {
@@ -29,7 +29,8 @@ void listener_init(struct listener *l, struct api *a)
 
 /* ---- who may come in ---- */
 
-/* The overflow uid stands for every user that has no number here: nobody in particular. Read once. */
+/* The overflow uid stands for every user that has no number here: nobody in particular. Read once.
+ */
 static uid_t overflow_uid(void)
 {
 	static unsigned uid;
@@ -82,9 +83,10 @@ static void refuse(int fd, const struct ucred *who, enum kcf_status status)
 		log_client(KCF_LOG_DEBUG, &about, "refusal could not be sent: %s", strerror(errno));
 	close(fd);
 	log_client(KCF_LOG_WARNING, &about, "connection refused: %s",
-		   status == KCF_QUOTA_EXCEEDED	     ? "connection limit reached"
-		   : status == KCF_PERMISSION_DENIED ? "overflow uid is not served ([socket] overflow-uid)"
-						     : "no resources");
+		   status == KCF_QUOTA_EXCEEDED ? "connection limit reached"
+		   : status == KCF_PERMISSION_DENIED
+			   ? "overflow uid is not served ([socket] overflow-uid)"
+			   : "no resources");
 }
 
 static void on_accepted(struct api *a, int fd)
@@ -177,7 +179,8 @@ static int remove_stale(struct listener *l)
 	if (lstat(l->path, &st) < 0)
 		return errno == ENOENT ? 0 : fail(l, "lstat");
 	if (!S_ISSOCK(st.st_mode)) {
-		log_error("socket %s: something that is no socket is there; it is left alone", l->path);
+		log_error("socket %s: something that is no socket is there; it is left alone",
+			  l->path);
 		return -EEXIST;
 	}
 	return unlink(l->path) < 0 ? fail(l, "a stale socket cannot be removed") : 0;

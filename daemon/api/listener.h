@@ -2,9 +2,10 @@
 /*
  * listener - the socket that clients connect to.
  *
- * A lock file beside it makes sure that one kcfd serves a path; a socket left over by one that died is replaced, anything
- * else at the path is not. Who connects is known by SO_PEERCRED; those beyond a limit are told so and closed. A
- * descriptor in reserve keeps refusing possible when there are no more descriptors. Loop thread.
+ * A lock file beside it makes sure that one kcfd serves a path; a socket left over by one that died
+ * is replaced, anything else at the path is not. Who connects is known by SO_PEERCRED; those beyond
+ * a limit are told so and closed. A descriptor in reserve keeps refusing possible when there are no
+ * more descriptors. Loop thread.
  */
 #pragma once
 

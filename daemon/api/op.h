@@ -2,9 +2,10 @@
 /*
  * op - an OP message as a request: what the api layer keeps in the request's private memory.
  *
- * The memory holds, in this order and each 8-aligned: struct op, iovecs, steps, segments, parameters, inline input, inline output.
- * Everything the request refers to is there or in an arena segment that it references; nothing points into
- * the message. Loop thread, but for payload while a worker runs it.
+ * The memory holds, in this order and each 8-aligned: struct op, iovecs, steps, segments,
+ * parameters, inline input, inline output. Everything the request refers to is there or in an arena
+ * segment that it references; nothing points into the message. Loop thread, but for payload while a
+ * worker runs it.
  */
 #pragma once
 
@@ -24,7 +25,8 @@ static inline struct op *op_of(const struct request *r)
 	return (struct op *)(void *)r->mem;
 }
 
-/* Everything of m but templates and context. KCF_SUCCESS: *ret is owned and its segments are referenced. */
+/* Everything of m but templates and context. KCF_SUCCESS: *ret is owned and its segments are
+ * referenced. */
 enum kcf_status op_build(struct conn *c, const struct wire_op *m, const uint8_t *payload,
 			 struct request **ret);
 /* Release segments and free. */

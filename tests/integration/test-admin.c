@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The administrator's commands on a real core: what they show is what was done, what they change takes effect. */
+/* The administrator's commands on a real core: what they show is what was done, what they change
+ * takes effect. */
 #include <kcf/provider.h>
 #include <string.h>
 #include <unistd.h>
@@ -45,8 +46,8 @@ static void expect_in(const char *text, const char *part)
 
 static struct wire_op_reply digest(uint64_t id, struct harness_frame *f)
 {
-	struct wire_op op = {.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .in_len = 3,
-			     .out_room = 32};
+	struct wire_op op = {
+		.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .in_len = 3, .out_room = 32};
 
 	ck_assert(harness_raw_send_op(&raw, &op, id, "abc", 3));
 	harness_raw_expect(&raw, FRAME_OP_REPLY, f);
@@ -174,8 +175,8 @@ START_TEST(believes_no_nonsense_in_a_page)
 
 	memset(cell, 0xff, sizeof(*cell));
 	raw.page->cells[0].n_rows = 1;
-	raw.page->cells[0].rows[0] = (struct page_row){.mech = 77777, .provider = 99, .ops = 3,
-							.bytes = UINT64_MAX};
+	raw.page->cells[0].rows[0] =
+		(struct page_row){.mech = 77777, .provider = 99, .ops = 3, .bytes = UINT64_MAX};
 	ck_assert_uint_eq(RUN(&text, "stats"), KCF_SUCCESS);
 	free(text);
 	ck_assert_uint_eq(RUN(&text, "trace"), KCF_SUCCESS);
@@ -256,8 +257,11 @@ END_TEST
 
 START_TEST(shows_and_cancels_a_request_by_connection_and_id)
 {
-	struct wire_op op = {.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .in_len = 3,
-			     .out_room = 32, .preference = KCF_ONLY_PROVIDER,
+	struct wire_op op = {.op = KCF_OP_DIGEST,
+			     .mech = KCF_M_SHA256,
+			     .in_len = 3,
+			     .out_room = 32,
+			     .preference = KCF_ONLY_PROVIDER,
 			     .provider = "fault"};
 	struct harness_frame f;
 	struct harness_raw other;

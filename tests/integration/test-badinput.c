@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What no client should send: a clear status or the connection closed, nothing left behind, nobody else disturbed.
+ * What no client should send: a clear status or the connection closed, nothing left behind, nobody
+ * else disturbed.
  *
- * One kcfd for all tests; after each of them it holds nothing but the administrator's connection, and answers others.
+ * One kcfd for all tests; after each of them it holds nothing but the administrator's connection,
+ * and answers others.
  */
 #include <fcntl.h>
 #include <string.h>
@@ -39,7 +41,8 @@ static void setup(void)
 	harness_raw_hello(&raw, NULL);
 }
 
-/* Ask until what is closed has gone: closing is noticed in another turn of kcfd's loop than the question. */
+/* Ask until what is closed has gone: closing is noticed in another turn of kcfd's loop than the
+ * question. */
 static void teardown(void)
 {
 	static const char *const connections[] = {"connections", NULL};
@@ -76,9 +79,12 @@ static void expect_violation(void)
 
 static void put_header(uint8_t *buf, uint16_t type, uint32_t msg_len, uint32_t payload_len)
 {
-	struct frame_header h = {.type = type, .header_len = FRAME_HEADER_LEN,
-				 .version = FRAME_VERSION, .msg_len = msg_len,
-				 .payload_len = payload_len, .id = 1};
+	struct frame_header h = {.type = type,
+				 .header_len = FRAME_HEADER_LEN,
+				 .version = FRAME_VERSION,
+				 .msg_len = msg_len,
+				 .payload_len = payload_len,
+				 .id = 1};
 
 	frame_put(buf, &h);
 }
@@ -90,11 +96,13 @@ static const struct {
 	uint8_t byte;
 	enum kcf_status status;
 } header_faults[] = {
-	{0, 'X', KCF_PROTOCOL_ERROR},	{3, 0, KCF_PROTOCOL_ERROR},   {4, 2, KCF_VERSION_MISMATCH},
-	{5, 1, KCF_VERSION_MISMATCH},	{6, 39, KCF_PROTOCOL_ERROR},  {7, 2, KCF_PROTOCOL_ERROR},
-	{8, 0, KCF_PROTOCOL_ERROR},	{8, 200, KCF_PROTOCOL_ERROR}, {9, 1, KCF_PROTOCOL_ERROR},
-	{14, 2, KCF_PROTOCOL_ERROR},	{15, 0x80, KCF_PROTOCOL_ERROR},
-	{18, 2, KCF_PROTOCOL_ERROR},	{19, 0xff, KCF_PROTOCOL_ERROR},
+	{0, 'X', KCF_PROTOCOL_ERROR},   {3, 0, KCF_PROTOCOL_ERROR},
+	{4, 2, KCF_VERSION_MISMATCH},   {5, 1, KCF_VERSION_MISMATCH},
+	{6, 39, KCF_PROTOCOL_ERROR},    {7, 2, KCF_PROTOCOL_ERROR},
+	{8, 0, KCF_PROTOCOL_ERROR},     {8, 200, KCF_PROTOCOL_ERROR},
+	{9, 1, KCF_PROTOCOL_ERROR},     {14, 2, KCF_PROTOCOL_ERROR},
+	{15, 0x80, KCF_PROTOCOL_ERROR}, {18, 2, KCF_PROTOCOL_ERROR},
+	{19, 0xff, KCF_PROTOCOL_ERROR},
 };
 
 START_TEST(closes_on_every_wrong_header_byte)
@@ -121,10 +129,10 @@ END_TEST
 
 START_TEST(closes_on_types_that_only_kcfd_sends)
 {
-	static const uint16_t types[] = {FRAME_HELLO_REPLY, FRAME_OP_REPLY, FRAME_OP_STEP,
-					 FRAME_KEY_REPLY, FRAME_STATUS_REPLY, FRAME_MECH_REPLY,
-					 FRAME_DONE, FRAME_ARENA_REPLY, FRAME_ROOM, FRAME_EVENT,
-					 FRAME_FATAL, FRAME_ADMIN_REPLY};
+	static const uint16_t types[] = {FRAME_HELLO_REPLY, FRAME_OP_REPLY,     FRAME_OP_STEP,
+					 FRAME_KEY_REPLY,   FRAME_STATUS_REPLY, FRAME_MECH_REPLY,
+					 FRAME_DONE,        FRAME_ARENA_REPLY,  FRAME_ROOM,
+					 FRAME_EVENT,       FRAME_FATAL,        FRAME_ADMIN_REPLY};
 	uint8_t buf[FRAME_HEADER_LEN];
 
 	put_header(buf, types[_i], 0, 0);
@@ -277,7 +285,10 @@ END_TEST
 
 START_TEST(refuses_an_empty_template_slot)
 {
-	struct wire_op op = {.op = KCF_OP_MAC, .mech = KCF_M_SHA256_HMAC, .tmpl = 4, .in_len = 3,
+	struct wire_op op = {.op = KCF_OP_MAC,
+			     .mech = KCF_M_SHA256_HMAC,
+			     .tmpl = 4,
+			     .in_len = 3,
 			     .out_room = 32};
 	struct harness_frame f;
 
@@ -327,8 +338,11 @@ static struct wire_key_reply import_key(struct harness_raw *r)
 
 static enum kcf_status mac_by_handle(struct harness_raw *r, struct kcf_key_handle handle)
 {
-	struct wire_op op = {.op = KCF_OP_MAC, .mech = KCF_M_SHA256_HMAC, .in_len = 3,
-			     .out_room = 32, .key = {.kind = KCF_KEY_HANDLE, .handle = handle}};
+	struct wire_op op = {.op = KCF_OP_MAC,
+			     .mech = KCF_M_SHA256_HMAC,
+			     .in_len = 3,
+			     .out_room = 32,
+			     .key = {.kind = KCF_KEY_HANDLE, .handle = handle}};
 	struct harness_frame f;
 
 	harness_raw_send_op(r, &op, 6, "abc", 3);
@@ -351,8 +365,11 @@ END_TEST
 
 START_TEST(refuses_a_named_key_that_does_not_exist)
 {
-	struct wire_op op = {.op = KCF_OP_MAC, .mech = KCF_M_SHA256_HMAC, .in_len = 3,
-			     .out_room = 32, .key = {.kind = KCF_KEY_NAMED, .name = "nope"}};
+	struct wire_op op = {.op = KCF_OP_MAC,
+			     .mech = KCF_M_SHA256_HMAC,
+			     .in_len = 3,
+			     .out_room = 32,
+			     .key = {.kind = KCF_KEY_NAMED, .name = "nope"}};
 	struct harness_frame f;
 
 	harness_raw_send_op(&raw, &op, 6, "abc", 3);
@@ -405,7 +422,8 @@ START_TEST(refuses_more_arena_than_the_quota)
 }
 END_TEST
 
-/* Random messages behind a valid header; a fixed sequence. Each costs the connection or is refused. */
+/* Random messages behind a valid header; a fixed sequence. Each costs the connection or is refused.
+ */
 START_TEST(survives_random_messages_of_every_type)
 {
 	uint8_t buf[FRAME_HEADER_LEN + 256];

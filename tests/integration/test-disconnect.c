@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Clients that go away with requests in every state: all of it is cancelled, what a device still uses stays until it is
- * done, nothing is left. The pretended device holds its jobs while its gate is closed.
+ * Clients that go away with requests in every state: all of it is cancelled, what a device still
+ * uses stays until it is done, nothing is left. The pretended device holds its jobs while its gate
+ * is closed.
  */
 #include <kcf/provider.h>
 #include <string.h>
@@ -69,8 +70,11 @@ static void teardown(void)
 
 static struct wire_op on_device(void)
 {
-	return (struct wire_op){.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .in_len = 3,
-				.out_room = 32, .preference = KCF_ONLY_PROVIDER,
+	return (struct wire_op){.op = KCF_OP_DIGEST,
+				.mech = KCF_M_SHA256,
+				.in_len = 3,
+				.out_room = 32,
+				.preference = KCF_ONLY_PROVIDER,
 				.provider = "fault"};
 }
 
@@ -131,8 +135,8 @@ END_TEST
 
 START_TEST(ends_contexts_and_what_waits_on_them)
 {
-	struct wire_op op = {.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .phase = KCF_INIT,
-			     .context = 1};
+	struct wire_op op = {
+		.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .phase = KCF_INIT, .context = 1};
 	struct harness_raw r;
 
 	harness_raw_open(&r, &kcfd);

@@ -142,8 +142,8 @@ END_TEST
 
 START_TEST(serves_a_client_that_submits_before_the_end_is_told)
 {
-	struct wire_op op = {.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .in_len = 3,
-			     .out_room = 32};
+	struct wire_op op = {
+		.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .in_len = 3, .out_room = 32};
 	struct harness_frame f;
 	struct harness_raw r;
 
@@ -161,8 +161,11 @@ END_TEST
 
 START_TEST(answers_what_is_under_way_before_it_ends)
 {
-	struct wire_op op = {.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .in_len = 3,
-			     .out_room = 32, .preference = KCF_ONLY_PROVIDER,
+	struct wire_op op = {.op = KCF_OP_DIGEST,
+			     .mech = KCF_M_SHA256,
+			     .in_len = 3,
+			     .out_room = 32,
+			     .preference = KCF_ONLY_PROVIDER,
 			     .provider = "fault"};
 	static const char *const load[] = {"load", "fault", "latency-us=300000", NULL};
 	struct wire_msg status = {.type = FRAME_STATUS};

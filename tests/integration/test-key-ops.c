@@ -43,8 +43,8 @@ static struct wire_key_reply key_op(const struct wire_key_op_msg *op, struct har
 static struct wire_key generate(uint32_t mech, uint32_t bits, uint32_t curve)
 {
 	struct kcf_param_keygen param = {.bits = bits, .curve = curve};
-	struct wire_key_op_msg op = {.kind = KEYOP_GENERATE, .mech = mech,
-				     .param = {KCF_PARAM_KEYGEN, &param}};
+	struct wire_key_op_msg op = {
+		.kind = KEYOP_GENERATE, .mech = mech, .param = {KCF_PARAM_KEYGEN, &param}};
 	struct harness_frame f;
 	struct wire_key_reply reply = key_op(&op, &f);
 
@@ -64,9 +64,10 @@ static enum kcf_status export_public(struct wire_key key, struct harness_frame *
 static enum kcf_status import_key(const void *bytes, size_t len, enum kcf_key_format format,
 				  uint32_t usage, struct wire_key *ret)
 {
-	struct wire_key_op_msg op = {.kind = KEYOP_IMPORT, .usage = usage,
-				     .key = {.kind = KCF_KEY_BYTES, .format = format,
-					     .bytes = {bytes, len}}};
+	struct wire_key_op_msg op = {
+		.kind = KEYOP_IMPORT,
+		.usage = usage,
+		.key = {.kind = KCF_KEY_BYTES, .format = format, .bytes = {bytes, len}}};
 	struct harness_frame f;
 	struct wire_key_reply reply = key_op(&op, &f);
 
@@ -128,20 +129,23 @@ START_TEST(takes_a_raw_key_for_what_its_usage_says)
 	ck_assert_uint_eq(import_key(raw_key, 32, KCF_KEY_RAW, KCF_KEY_USE(KCF_OP_SIGN), &key),
 			  KCF_SUCCESS);
 	ck_assert_uint_eq(export_public(key, &f), KCF_SUCCESS);
-	ck_assert_ptr_nonnull(memmem(f.msg.key_reply.data.p, f.msg.key_reply.data.len,
-				     "\x2b\x65\x70", 3));
+	ck_assert_ptr_nonnull(
+		memmem(f.msg.key_reply.data.p, f.msg.key_reply.data.len, "\x2b\x65\x70", 3));
 	ck_assert_uint_eq(import_key(raw_key, 32, KCF_KEY_RAW, KCF_KEY_USE(KCF_OP_DERIVE), &key),
 			  KCF_SUCCESS);
 	ck_assert_uint_eq(export_public(key, &f), KCF_SUCCESS);
-	ck_assert_ptr_nonnull(memmem(f.msg.key_reply.data.p, f.msg.key_reply.data.len,
-				     "\x2b\x65\x6e", 3));
+	ck_assert_ptr_nonnull(
+		memmem(f.msg.key_reply.data.p, f.msg.key_reply.data.len, "\x2b\x65\x6e", 3));
 }
 END_TEST
 
 static enum kcf_status mac(struct wire_key key, uint8_t out[32])
 {
-	struct wire_op op = {.op = KCF_OP_MAC, .mech = KCF_M_SHA256_HMAC, .in_len = 3,
-			     .out_room = 32, .key = key};
+	struct wire_op op = {.op = KCF_OP_MAC,
+			     .mech = KCF_M_SHA256_HMAC,
+			     .in_len = 3,
+			     .out_room = 32,
+			     .key = key};
 	struct harness_frame f;
 
 	harness_raw_send_op(&raw, &op, 6, "abc", 3);
@@ -153,9 +157,11 @@ static enum kcf_status mac(struct wire_key key, uint8_t out[32])
 
 START_TEST(derives_the_same_key_from_the_same_base)
 {
-	struct kcf_param_hkdf param = {.hash = KCF_M_SHA256, .info = (const uint8_t *)"a",
-				       .info_len = 1};
-	struct wire_key_op_msg op = {.kind = KEYOP_DERIVE, .mech = KCF_M_HKDF_DERIVE, .len = 32,
+	struct kcf_param_hkdf param = {
+		.hash = KCF_M_SHA256, .info = (const uint8_t *)"a", .info_len = 1};
+	struct wire_key_op_msg op = {.kind = KEYOP_DERIVE,
+				     .mech = KCF_M_HKDF_DERIVE,
+				     .len = 32,
 				     .param = {KCF_PARAM_HKDF, &param},
 				     .key = generate(KCF_M_GENERIC_SECRET_KEY_GEN, 256, 0)};
 	struct wire_key keys[3];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every limit is reached by a client that asks for one more than it may have, and only that one more is refused. */
+/* Every limit is reached by a client that asks for one more than it may have, and only that one
+ * more is refused. */
 #include <kcf/provider.h>
 #include <string.h>
 #include <unistd.h>
@@ -136,8 +137,8 @@ END_TEST
 
 static enum kcf_status begin_context(uint32_t number)
 {
-	struct wire_op op = {.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .phase = KCF_INIT,
-			     .context = number};
+	struct wire_op op = {
+		.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .phase = KCF_INIT, .context = number};
 	struct harness_frame f;
 
 	harness_raw_send_op(&raw, &op, number, NULL, 0);
@@ -191,8 +192,11 @@ END_TEST
 
 START_TEST(refuses_a_request_beyond_the_users_limit)
 {
-	struct wire_op op = {.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .in_len = 3,
-			     .out_room = 32, .preference = KCF_ONLY_PROVIDER,
+	struct wire_op op = {.op = KCF_OP_DIGEST,
+			     .mech = KCF_M_SHA256,
+			     .in_len = 3,
+			     .out_room = 32,
+			     .preference = KCF_ONLY_PROVIDER,
 			     .provider = "fault"};
 	struct harness_frame f;
 	unsigned done = 0;
@@ -222,8 +226,8 @@ END_TEST
 START_TEST(refuses_input_beyond_the_largest_request)
 {
 	struct wire_range in = {0, 0, 65537};
-	struct wire_op op = {.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .in = &in, .n_in = 1,
-			     .out_room = 32};
+	struct wire_op op = {
+		.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .in = &in, .n_in = 1, .out_room = 32};
 	struct harness_frame f;
 
 	start("max_request = 64K");
@@ -254,8 +258,8 @@ END_TEST
 
 START_TEST(sends_room_to_a_client_that_used_up_its_lease)
 {
-	struct wire_op op = {.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .in_len = 3,
-			     .out_room = 32};
+	struct wire_op op = {
+		.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .in_len = 3, .out_room = 32};
 	struct wire_msg want = {.type = FRAME_WANT};
 	struct harness_frame f;
 	unsigned answered = 0;

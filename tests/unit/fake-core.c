@@ -161,7 +161,11 @@ enum kcf_status key_import(struct core *core, struct consumer *c, const void *ow
 	for (uint8_t i = 0; i < 16; i++) {
 		if (keys[i].refs)
 			continue;
-		keys[i] = (struct key){.handle = {{i + 1}}, .owner = owner, .refs = 1, .format = bytes->format, .usage = usage};
+		keys[i] = (struct key){.handle = {{i + 1}},
+				       .owner = owner,
+				       .refs = 1,
+				       .format = bytes->format,
+				       .usage = usage};
 		fake.n_keys++;
 		*ret = &keys[i];
 		return KCF_SUCCESS;
@@ -311,7 +315,8 @@ uint32_t sched_position(struct core *core, const struct request *r)
 {
 	uint32_t n = 0;
 
-	list_for_each(l, &fake.waiting) {
+	list_for_each(l, &fake.waiting)
+	{
 		if (list_entry(l, struct request, link) == r)
 			return n;
 		n++;
@@ -325,7 +330,8 @@ void sched_kick(struct core *core)
 
 struct request *fake_first(void)
 {
-	return list_empty(&fake.waiting) ? NULL : list_entry(fake.waiting.next, struct request, link);
+	return list_empty(&fake.waiting) ? NULL
+					 : list_entry(fake.waiting.next, struct request, link);
 }
 
 void fake_start(struct request *r)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fake-core - stands in for everything below the api layer: requests wait until the test completes them.
+ * fake-core - stands in for everything below the api layer: requests wait until the test completes
+ * them.
  *
- * Counts what is charged, referenced and leased, so that a test can see that nothing is left behind. One thread.
+ * Counts what is charged, referenced and leased, so that a test can see that nothing is left
+ * behind. One thread.
  */
 #pragma once
 

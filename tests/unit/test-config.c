@@ -64,7 +64,8 @@ END_TEST
 
 START_TEST(says_line_and_nearest_name_of_an_unknown_limit)
 {
-	REFUSES("[limits]\n\nleas = 32\n", "t.conf:3: unknown limit \"leas\"; did you mean \"lease\"?");
+	REFUSES("[limits]\n\nleas = 32\n",
+		"t.conf:3: unknown limit \"leas\"; did you mean \"lease\"?");
 }
 END_TEST
 
@@ -149,7 +150,8 @@ START_TEST(reads_keys_with_their_policy)
 	const struct config_key *k;
 
 	ACCEPTS("[key web]\nfile = web.pem\nuids = 0, 1000\ngids = root\nusage = sign, decrypt\n"
-		"pkcs1-decrypt = yes\n[key disk]\nfile = /k/disk\niv-generated = on\nuids = root\n");
+		"pkcs1-decrypt = yes\n[key disk]\nfile = /k/disk\niv-generated = on\nuids = "
+		"root\n");
 	ck_assert_uint_eq(config.n_keys, 2);
 	k = &config.keys[0];
 	ck_assert_str_eq(k->name, "web");

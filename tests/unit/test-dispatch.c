@@ -71,8 +71,8 @@ static void teardown(void)
 
 static struct wire_op digest_op(void)
 {
-	return (struct wire_op){.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .in_len = 3,
-				.out_room = 32};
+	return (struct wire_op){
+		.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .in_len = 3, .out_room = 32};
 }
 
 static struct request *wait_request(void)
@@ -296,7 +296,10 @@ END_TEST
 
 START_TEST(refuses_a_missing_parameter)
 {
-	struct wire_op op = {.op = KCF_OP_ENCRYPT, .mech = KCF_M_AES_GCM, .tmpl = 1, .in_len = 1,
+	struct wire_op op = {.op = KCF_OP_ENCRYPT,
+			     .mech = KCF_M_AES_GCM,
+			     .tmpl = 1,
+			     .in_len = 1,
 			     .out_room = 17};
 	struct harness_frame f;
 
@@ -309,10 +312,14 @@ END_TEST
 START_TEST(copies_parameters_out_of_the_message)
 {
 	static const uint8_t iv[12] = "123456789ab";
-	struct kcf_param_aead param = {.iv = iv, .iv_len = 12, .aad = (const uint8_t *)"xyz",
-				       .aad_len = 3};
-	struct wire_op op = {.op = KCF_OP_ENCRYPT, .mech = KCF_M_AES_GCM, .tmpl = 1, .in_len = 1,
-			     .out_room = 17, .param = {KCF_PARAM_AEAD, &param}};
+	struct kcf_param_aead param = {
+		.iv = iv, .iv_len = 12, .aad = (const uint8_t *)"xyz", .aad_len = 3};
+	struct wire_op op = {.op = KCF_OP_ENCRYPT,
+			     .mech = KCF_M_AES_GCM,
+			     .tmpl = 1,
+			     .in_len = 1,
+			     .out_room = 17,
+			     .param = {KCF_PARAM_AEAD, &param}};
 	const struct kcf_param_aead *got;
 	struct harness_frame f;
 	struct request *r;
@@ -362,7 +369,10 @@ static void send_steps(uint32_t flags, const uint32_t kinds[3])
 	struct wire_step steps[3] = {{.kind = kinds[0]},
 				     {.kind = kinds[1], .in_len = 2, .out_room = 2},
 				     {.kind = kinds[2], .out_room = 1}};
-	struct wire_op op = {.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .steps = steps, .n_steps = 3,
+	struct wire_op op = {.op = KCF_OP_DIGEST,
+			     .mech = KCF_M_SHA256,
+			     .steps = steps,
+			     .n_steps = 3,
 			     .flags = flags};
 
 	ck_assert(harness_raw_send_op(&raw, &op, 8, "xy", 2));
@@ -422,7 +432,10 @@ END_TEST
 START_TEST(uses_a_template_while_its_slot_is_dropped)
 {
 	struct wire_msg drop = {.type = FRAME_TEMPLATE_DROP};
-	struct wire_op op = {.op = KCF_OP_MAC, .mech = KCF_M_SHA256_HMAC, .tmpl = 7, .in_len = 3,
+	struct wire_op op = {.op = KCF_OP_MAC,
+			     .mech = KCF_M_SHA256_HMAC,
+			     .tmpl = 7,
+			     .in_len = 3,
 			     .out_room = 32};
 	struct harness_frame f;
 
@@ -441,8 +454,8 @@ END_TEST
 
 START_TEST(refuses_a_template_of_another_mechanism)
 {
-	struct wire_op op = {.op = KCF_OP_MAC, .mech = KCF_M_SHA256, .tmpl = 7, .in_len = 3,
-			     .out_room = 32};
+	struct wire_op op = {
+		.op = KCF_OP_MAC, .mech = KCF_M_SHA256, .tmpl = 7, .in_len = 3, .out_room = 32};
 	struct harness_frame f;
 
 	ck_assert_uint_eq(attach(7, KCF_M_SHA256_HMAC), KCF_SUCCESS);
@@ -464,8 +477,8 @@ END_TEST
 
 static void send_phase(uint64_t id, uint32_t op_number, enum kcf_phase phase, uint32_t context)
 {
-	struct wire_op op = {.op = op_number, .mech = KCF_M_SHA256, .phase = phase,
-			     .context = context};
+	struct wire_op op = {
+		.op = op_number, .mech = KCF_M_SHA256, .phase = phase, .context = context};
 
 	harness_raw_send_op(&raw, &op, id, NULL, 0);
 }
@@ -507,7 +520,8 @@ static struct wire_key_reply key_op(struct wire_key_op_msg op, struct harness_fr
 
 static struct wire_key some_bytes(void)
 {
-	return (struct wire_key){.kind = KCF_KEY_BYTES, .bytes = {(const uint8_t *)"0123456789abcdef", 16}};
+	return (struct wire_key){.kind = KCF_KEY_BYTES,
+				 .bytes = {(const uint8_t *)"0123456789abcdef", 16}};
 }
 
 START_TEST(imports_and_destroys_a_key_by_handle)
@@ -531,7 +545,8 @@ END_TEST
 START_TEST(makes_a_key_by_a_request_and_answers_with_its_handle)
 {
 	struct kcf_param_keygen param = {.bits = 256};
-	struct wire_key_op_msg op = {.kind = KEYOP_GENERATE, .mech = KCF_M_AES_KEY_GEN,
+	struct wire_key_op_msg op = {.kind = KEYOP_GENERATE,
+				     .mech = KCF_M_AES_KEY_GEN,
 				     .param = {KCF_PARAM_KEYGEN, &param}};
 	struct harness_frame f;
 	struct wire_key_reply reply = key_op(op, &f);
@@ -578,8 +593,12 @@ static struct wire_arena new_segment(uint64_t size, int *ret_fd)
 START_TEST(works_in_place_on_arena_ranges)
 {
 	struct wire_range in, out;
-	struct wire_op op = {.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .in = &in, .n_in = 1,
-			     .out = &out, .n_out = 1};
+	struct wire_op op = {.op = KCF_OP_DIGEST,
+			     .mech = KCF_M_SHA256,
+			     .in = &in,
+			     .n_in = 1,
+			     .out = &out,
+			     .n_out = 1};
 	struct wire_msg drop = {.type = FRAME_ARENA_FREE};
 	struct wire_arena segment;
 	struct harness_frame f;
@@ -616,16 +635,20 @@ END_TEST
 
 START_TEST(refuses_ranges_outside_their_segment)
 {
-	static const struct wire_range bad[] = {{1, 0, 8193}, {1, 8192, 1}, {1, 1, UINT64_MAX},
-						{1, UINT64_MAX, 2}, {2, 0, 1}, {0, 0, 1}};
+	static const struct wire_range bad[] = {{1, 0, 8193},       {1, 8192, 1},
+						{1, 1, UINT64_MAX}, {1, UINT64_MAX, 2},
+						{2, 0, 1},          {0, 0, 1}};
 	struct harness_frame f;
 	int fd;
 
 	new_segment(8192, &fd);
 	close(fd);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		struct wire_op op = {.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .in = &bad[i],
-				     .n_in = 1, .out_room = 32};
+		struct wire_op op = {.op = KCF_OP_DIGEST,
+				     .mech = KCF_M_SHA256,
+				     .in = &bad[i],
+				     .n_in = 1,
+				     .out_room = 32};
 
 		harness_raw_send_op(&raw, &op, i + 1, NULL, 0);
 		ck_assert_uint_eq(expect_op(i + 1, &f).status, KCF_ARGUMENTS_BAD);
@@ -637,8 +660,8 @@ END_TEST
 START_TEST(refuses_input_beyond_the_largest_request)
 {
 	struct wire_range in = {1, 0, 4096};
-	struct wire_op op = {.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .in = &in, .n_in = 1,
-			     .out_room = 32};
+	struct wire_op op = {
+		.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .in = &in, .n_in = 1, .out_room = 32};
 	struct harness_frame f;
 	int fd;
 
@@ -983,7 +1006,8 @@ START_TEST(refuses_limits_that_do_not_fit_together)
 {
 	struct harness_frame f;
 
-	ck_assert_uint_eq(admin("set", (const char *const[]){"connections", "16"}, 2, &f), KCF_SUCCESS);
+	ck_assert_uint_eq(admin("set", (const char *const[]){"connections", "16"}, 2, &f),
+			  KCF_SUCCESS);
 	ck_assert_uint_eq(fake.limits.connections, 16);
 	ck_assert_uint_eq(admin("set", (const char *const[]){"connections", "60000"}, 2, &f),
 			  KCF_ARGUMENTS_BAD);

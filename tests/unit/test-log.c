@@ -32,8 +32,12 @@ static const char *written(void)
 
 START_TEST(writes_a_line_with_priority_and_fields)
 {
-	struct log_about about = {.connection = 7, .request = 9, .provider = "null",
-				  .mechanism = "CKM_X", .uid = 5, .has_uid = true};
+	struct log_about about = {.connection = 7,
+				  .request = 9,
+				  .provider = "null",
+				  .mechanism = "CKM_X",
+				  .uid = 5,
+				  .has_uid = true};
 
 	log_line(KCF_LOG_WARNING, &about, "it is %s", "so");
 	ck_assert_str_eq(written(), "<4>it is so uid=5 connection=7 request=9 provider=null "

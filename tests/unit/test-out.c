@@ -14,7 +14,8 @@ static int fds[2];
 
 static void setup(void)
 {
-	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds),
+			 0);
 	out_init(&out, &pool);
 }
 
@@ -52,7 +53,9 @@ static ssize_t receive(uint8_t *buf, size_t room, unsigned *ret_fds)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int) * 16)];
 	struct iovec iov = {buf, room};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control,
 			   .msg_controllen = sizeof(control)};
 	ssize_t n = recvmsg(fds[1], &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
 
