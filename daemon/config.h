@@ -4,8 +4,7 @@
  *
  *   [limits]            any name of core/limits.h = number, or with K, M, G
  *   [socket]            mode = 0666   group = NAME   overflow-uid = yes | no
- *   [key NAME]          file, uids, gids (one of the two at least), usage, pkcs1-decrypt,
- * iv-generated
+ *   [key NAME]          file, uids, gids (one of the two), usage, pkcs1-decrypt, iv-generated
  *
  * An empty or missing section means defaults; an unknown section or name, a value out of range and
  * a name given twice are errors that say file, line and the nearest name. A key's file is absolute,

@@ -3,9 +3,10 @@
  * kcfd - the daemon as a whole: owns the loop, the core and the api layer; the one place that says
  * in which order they start and stop.
  *
- *   loop -> hooks -> core -> named keys -> listener -> ready       SIGTERM, SIGINT: listener, what
- * is under way (at most two seconds), connections, core, hooks, loop. A second signal does not
- * wait.
+ *   start: loop -> hooks -> core -> named keys -> listener -> ready
+ *   SIGTERM, SIGINT: listener -> what is under way -> connections -> core -> hooks -> loop
+ *
+ * What is under way has two seconds; a second signal does not wait.
  */
 #pragma once
 

@@ -3,7 +3,7 @@
  * log - one line a message to standard error, with the <N> prefix that the journal reads as its
  * priority.
  *
- *   <4>connection refused uid=1000 connection=17: limit "user_connections" reached
+ *   <4>connection closed: a frame is not completed in time uid=1000 connection=17
  *
  * Fields come as a structure, so that a line can be searched by them; control characters are
  * replaced, because names and labels are clients'. What a client can trigger goes through

@@ -3,9 +3,8 @@
  * conn - one client's connection: its socket, its frames in and out, and everything it made kcfd
  * hold.
  *
- *   NEW -> SERVED -> CLOSED     NEW: before HELLO     CLOSED: socket gone, waiting for requests
- * that still run
- *     `----------------^
+ *   NEW -> SERVED -> CLOSED     NEW: before HELLO
+ *     `----------------^        CLOSED: socket gone, waiting for requests that still run
  *
  * Memory of a closed connection lives until nothing refers to it: pins are counted for being open,
  * each request and each answer that is made later; and libuv has closed its handle. A connection
