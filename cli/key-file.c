@@ -156,6 +156,8 @@ int key_file_load(struct key_file *k, const struct args *a, enum key_need need)
 	if (a->key_file)
 		return load_file(k, a->key_file, need);
 	n = tool_unhex(a->key_hex, k->bytes, KEY_FILE_MAX);
+	/* From here on the list of processes does not show it any more. */
+	memset((char *)a->key_hex, 'x', strlen(a->key_hex));
 	if (n < 0) {
 		tool_error("--key-hex: not an even number of hex digits, or too long");
 		return TOOL_USAGE;

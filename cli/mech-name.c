@@ -32,7 +32,7 @@ static void upper(const char *word, char *ret)
 {
 	size_t i;
 
-	for (i = 0; word[i] && i < WORD_MAX - 1; i++)
+	for (i = 0; i < WORD_MAX - 1 && word[i]; i++)
 		ret[i] = (char)toupper((unsigned char)word[i]);
 	ret[i] = 0;
 }

@@ -24,6 +24,7 @@
 
 #define MAX_DEPTH   256
 #define LINE        64
+#define YIELD_EVERY 4096
 #define CHECK_EVERY 64 /* operations between looks at the clock */
 
 enum { EMPTY, INPUT, OUTPUT };
@@ -107,9 +108,14 @@ static bool seal(EVP_CIPHER_CTX *ctx, const struct shape *s, unsigned i)
 /* Spin until the slot is in this state; false: the other side asked to stop. */
 static bool await(struct ring *ring, struct slot *slot, int state)
 {
-	while (__atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) != state) {
+	for (unsigned spins = 1; __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) != state;
+	     spins++) {
 		if (__atomic_load_n(&ring->stop, __ATOMIC_RELAXED))
 			return false;
+		/* Never on a quiet machine; on a busy one the other side may be waiting for this
+		 * CPU. */
+		if (spins % YIELD_EVERY == 0)
+			sched_yield();
 		__builtin_ia32_pause();
 	}
 	return true;
