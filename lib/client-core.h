@@ -61,6 +61,7 @@ struct waiter {
 	bool in_line;  /* in a list of those who want room, oldest first */
 	uint32_t units; /* wants so many; kept until it has tried again */
 	uint32_t row1;	/* wants a slot of this device instead; likewise */
+	bool memory;	/* wants arena memory, which another thread may give back while this one drives */
 };
 
 /* A template of the client, by slot - 1. */
@@ -91,16 +92,19 @@ struct kcf_client {
 	uint64_t epoch; /* number of the connection, from 1 */
 	int fd;		/* socket, -1 */
 	int epfd, evfd, timerfd;
+	int kickfd; /* gets a driver that waits for memory out of poll */
 	bool broken; /* the driver must take the connection down */
 	bool poked;
 	bool in_armed, out_armed; /* in epoll */
 	uint64_t timer_at;	  /* timerfd is set to, 0 = not */
 	struct tx tx;
 	struct pending_table pending;
+	unsigned n_requests;	/* operations sent and not yet released: they may hold arena memory */
 	uint64_t next_deadline; /* earliest look at the open requests, 0 = none */
 	struct arena arena;
 
-	bool driving;
+	bool driving, kicked;
+	struct waiter *driver; /* in client_wait; NULL: the dispatcher, or nobody */
 	struct waiter *sleepers;
 	bool dispatching;
 	pthread_t dispatcher;
@@ -213,7 +217,7 @@ void client_drive_once(struct kcf_client *c, uint64_t until);
 void client_waiter_init(struct waiter *w);
 void client_waiter_deinit(struct waiter *w);
 /* Wake the thread that waits. */
-void client_wake(struct waiter *w);
+void client_wake(struct kcf_client *c, struct waiter *w);
 /* Take the driver's role if it is free; give it up, to a sleeper if there is one. */
 bool client_drive(struct kcf_client *c);
 void client_undrive(struct kcf_client *c);

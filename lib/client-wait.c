@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 void client_waiter_init(struct waiter *w)
 {
@@ -28,11 +29,15 @@ void client_waiter_deinit(struct waiter *w)
 	pthread_cond_destroy(&w->cond);
 }
 
-void client_wake(struct waiter *w)
+void client_wake(struct kcf_client *c, struct waiter *w)
 {
+	uint64_t one = 1;
+
 	w->done = true;
 	if (w->sleeping)
 		pthread_cond_signal(&w->cond);
+	else if (w->memory && c->driver == w && !c->kicked)
+		c->kicked = write(c->kickfd, &one, sizeof(one)) == sizeof(one);
 }
 
 /* ---- the role ---- */
@@ -69,35 +74,43 @@ static uint64_t first_of(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* The lock is given up. */
-static int poll_until(struct pollfd *pfd, uint64_t at)
+/* Of the socket. The lock is given up. */
+static short poll_until(struct pollfd pfd[2], uint64_t at)
 {
-	uint64_t now = client_now();
+	uint64_t now = client_now(), count;
 	struct timespec ts = to_timespec(at > now ? at - now : 0);
 
-	return ppoll(pfd, pfd->fd >= 0, at ? &ts : NULL, NULL);
+	/* what has a negative descriptor is skipped */
+	if (ppoll(pfd, 2, at ? &ts : NULL, NULL) <= 0)
+		return 0;
+	if (pfd[1].revents && read(pfd[1].fd, &count, sizeof(count)) < 0)
+		return pfd[0].revents; /* kicked and taken already */
+	return pfd[0].revents;
 }
 
 void client_drive_once(struct kcf_client *c, uint64_t until)
 {
-	struct pollfd pfd = {.fd = c->fd, .events = POLLIN};
+	bool kickable = c->driver && c->driver->memory;
+	struct pollfd pfd[2] = {{.fd = c->fd, .events = POLLIN},
+				{.fd = kickable ? c->kickfd : -1, .events = POLLIN}};
 	uint64_t at = first_of(client_next_timer(c), until);
 	bool ok = true, more;
+	short events;
 
 	if (c->tx.blocked)
-		pfd.events |= POLLOUT;
+		pfd[0].events |= POLLOUT;
 	pthread_mutex_unlock(&c->lock);
-	if (poll_until(&pfd, at) <= 0)
-		pfd.revents = 0;
-	if (pfd.revents & ~POLLOUT) {
+	events = poll_until(pfd, at);
+	if (events & ~POLLOUT) {
 		do {
-			ok = client_read(c, pfd.fd, &more) && client_frames(c);
+			ok = client_read(c, pfd[0].fd, &more) && client_frames(c);
 		} while (ok && more);
 	}
 	pthread_mutex_lock(&c->lock);
+	c->kicked = false;
 	if (!ok)
 		client_disconnect(c, true);
-	if (pfd.revents & POLLOUT)
+	if (events & POLLOUT)
 		c->tx.blocked = false;
 	client_flush(c);
 	client_tick(c, client_now());
@@ -134,9 +147,10 @@ bool client_wait(struct kcf_client *c, struct waiter *w, uint64_t deadline)
 			sleep_until(c, w, deadline);
 			continue;
 		}
-		client_drive_once(c, deadline);
+		c->driver = w;
 		while (!w->done && !(deadline && client_now() >= deadline))
 			client_drive_once(c, deadline);
+		c->driver = NULL;
 		client_undrive(c);
 	}
 	/* The one woken to drive may be leaving: let the next one. */
@@ -250,7 +264,7 @@ void client_on_room(struct kcf_client *c, const struct wire_room *room)
 		client_resume(c, false);
 	w = room_is_for(c, row1);
 	if (w)
-		client_wake(w);
+		client_wake(c, w);
 	else if (take_notify(c, row1))
 		client_push_event(c, KCF_EVENT_ROOM, NULL,
 				  row1 ? direct_provider_name(c->direct, row1) : NULL,
@@ -295,10 +309,10 @@ void client_leave_line(struct kcf_client *c, struct waiter *w)
 	client_ask_room(c);
 }
 
-static void wake_line(struct waiter *w)
+static void wake_line(struct kcf_client *c, struct waiter *w)
 {
 	for (; w; w = w->next_room)
-		client_wake(w);
+		client_wake(c, w);
 }
 
 bool client_wait_memory(struct kcf_client *c, uint64_t deadline)
@@ -307,6 +321,7 @@ bool client_wait_memory(struct kcf_client *c, uint64_t deadline)
 	bool ret;
 
 	client_waiter_init(&w);
+	w.memory = true;
 	join_line(&c->memory_line, &w);
 	client_flush(c);
 	ret = client_wait(c, &w, deadline);
@@ -321,7 +336,7 @@ void client_wake_memory(struct kcf_client *c)
 		c->notify_memory = false;
 		client_push_event(c, KCF_EVENT_ROOM, NULL, NULL, 0);
 	}
-	wake_line(c->memory_line);
+	wake_line(c, c->memory_line);
 }
 
 void client_drop_wants(struct kcf_client *c)
@@ -332,8 +347,8 @@ void client_drop_wants(struct kcf_client *c)
 	c->notify_memory = false;
 	for (struct waiter *w = c->room_line; w; w = w->next_room)
 		if (w->units || w->row1) /* else a reply is what it waits for */
-			client_wake(w);
-	wake_line(c->memory_line);
+			client_wake(c, w);
+	wake_line(c, c->memory_line);
 }
 
 /* ---- exchanges ---- */

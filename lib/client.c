@@ -83,15 +83,17 @@ static void forget_parent(struct kcf_client *c)
 	c->state = CLIENT_OFF;
 	c->tx.sending = c->tx.blocked = false;
 	c->driving = c->dispatching = false;
-	c->sleepers = c->room_line = c->memory_line = NULL;
+	c->driver = c->sleepers = c->room_line = c->memory_line = NULL;
 	c->want_units = c->want_rows = c->notify_units = c->notify_rows = c->held_units = 0;
 	c->notify_memory = c->broken = false;
 	c->thread_running = c->stop = false;
 	c->next_deadline = c->rearm_at = 0;
+	c->n_requests = 0;
 	c->in_armed = c->out_armed = c->was_up = false;
 	close_fd(&c->fd);
 	close_fd(&c->evfd);
 	close_fd(&c->timerfd);
+	close_fd(&c->kickfd);
 	pending_deinit(&c->pending);
 	client_tx_reset(c);
 	client_rx_reset(c);
@@ -158,9 +160,10 @@ static enum kcf_status open_fds(struct kcf_client *c)
 	}
 	c->evfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	c->timerfd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	c->kickfd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	c->timer_at = 0;
-	c->poked = false;
-	if (c->evfd < 0 || c->timerfd < 0 || !watch_fd(c->epfd, c->evfd) ||
+	c->poked = c->kicked = false;
+	if (c->kickfd < 0 || c->evfd < 0 || c->timerfd < 0 || !watch_fd(c->epfd, c->evfd) ||
 	    !watch_fd(c->epfd, c->timerfd))
 		return KCF_HOST_MEMORY;
 	return KCF_SUCCESS;
@@ -282,6 +285,7 @@ static void free_client(struct kcf_client *c)
 	close_fd(&c->epfd);
 	close_fd(&c->evfd);
 	close_fd(&c->timerfd);
+	close_fd(&c->kickfd);
 	direct_free(c->direct);
 	if (c->fork_mark)
 		munmap((void *)c->fork_mark, PAGE_LEN);
@@ -308,7 +312,7 @@ enum kcf_status kcf_client_open(const struct kcf_client_options *options, struct
 	pending_init(&c->pending);
 	arena_init(&c->arena);
 	codec_init(&c->decode);
-	c->fd = c->epfd = c->evfd = c->timerfd = -1;
+	c->fd = c->epfd = c->evfd = c->timerfd = c->kickfd = -1;
 	st = open_client(c, options);
 	if (st == KCF_SUCCESS)
 		*ret = c;

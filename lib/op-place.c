@@ -60,7 +60,7 @@ static bool wait_memory(struct kcf_client *c, struct pending *p, size_t len, voi
 	pthread_mutex_lock(&c->lock);
 	*ret = arena_alloc(&c->arena, len);
 	if (!*ret)
-		again = c->state == CLIENT_UP && c->pending.n_open &&
+		again = c->state == CLIENT_UP && c->n_requests &&
 			client_wait_memory(c, p->deadline);
 	pthread_mutex_unlock(&c->lock);
 	return again;

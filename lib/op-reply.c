@@ -158,7 +158,7 @@ void op_finish(struct kcf_client *c, struct pending *p, enum kcf_status status)
 	if (p->ctx && ends_context(p, status))
 		context_set_ended(p->ctx);
 	if (p->waiter) {
-		client_wake(p->waiter);
+		client_wake(c, p->waiter);
 		return;
 	}
 	if (status == KCF_BUSY && p->busy_reason == KCF_BUSY_NO_ROOM && (p->flags & KCF_NOTIFY_SPACE))
@@ -201,7 +201,9 @@ void op_release(struct kcf_client *c, struct pending *p)
 	}
 	if (p->ctx)
 		context_unref(p->ctx);
+	if (p->kind == PENDING_OP && p->state != PENDING_NEW)
+		c->n_requests--;
 	pending_free(&c->pending, p);
-	if (freed)
+	if (freed || !c->n_requests) /* some came back, or none will */
 		client_wake_memory(c);
 }

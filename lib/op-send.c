@@ -230,6 +230,8 @@ static enum kcf_status transmit(struct kcf_client *c, struct pending *p, struct 
 	}
 	b->msg.op.tmpl = fill_slot(c, p->tmpl[0], &b->msg.op.key);
 	b->msg.op.tmpl2 = fill_slot(c, p->tmpl[1], &b->msg.op.key2);
+	if (p->state == PENDING_NEW)
+		c->n_requests++;
 	if (p->state == PENDING_HELD)
 		p->state = PENDING_SENT;
 	else
