@@ -105,6 +105,13 @@ static bool seal(EVP_CIPHER_CTX *ctx, const struct shape *s, unsigned i)
 	       EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, SPEED_TAG_LEN, out + s->size);
 }
 
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#endif
+}
+
 /* Spin until the slot is in this state; false: the other side asked to stop. */
 static bool await(struct ring *ring, struct slot *slot, int state)
 {
@@ -116,7 +123,7 @@ static bool await(struct ring *ring, struct slot *slot, int state)
 		 * CPU. */
 		if (spins % YIELD_EVERY == 0)
 			sched_yield();
-		__builtin_ia32_pause();
+		relax();
 	}
 	return true;
 }
