@@ -4,7 +4,8 @@
  *
  * module_dir holds kcf-NAME.so and, for what may be loaded on demand, kcf-NAME.manifest: one mechanism name a line, '#'
  * begins a comment. A module is read, verified, mapped and, if it is software, started on a worker; a device is started
- * on the loop. A module that failed on demand is not tried again for a minute.
+ * on the loop. A module that failed on demand is not tried again for a minute, and one that an administrator unloaded
+ * not before he loads it.
  */
 #include <dirent.h>
 #include <limits.h>
@@ -21,6 +22,7 @@ struct manifest {
 	struct list link;
 	char module[KCF_NAME_MAX];
 	char *text; /* lines, zero-separated, the last one empty */
+	bool off;   /* unloaded by an administrator */
 };
 
 struct failure {
@@ -335,8 +337,8 @@ enum kcf_status load_for_mech(struct core *core, const char *mech_name, struct l
 		const struct manifest *m = list_entry(l, struct manifest, link);
 		struct load *load;
 
-		if (!manifest_has(m, mech_name) || provider_find(core, m->module) ||
-		    failed_lately(core, m->module) || core->stopping)
+		if (m->off || core->stopping || !manifest_has(m, mech_name) ||
+		    provider_find(core, m->module) || failed_lately(core, m->module))
 			continue;
 		load = load_find(core, m->module);
 		if (!load) {
@@ -350,6 +352,17 @@ enum kcf_status load_for_mech(struct core *core, const char *mech_name, struct l
 		return KCF_QUEUED;
 	}
 	return KCF_MECH_NOT_SUPPORTED;
+}
+
+void load_on_demand(struct core *core, const char *module, bool permitted)
+{
+	list_for_each(l, &core->manifests)
+	{
+		struct manifest *m = list_entry(l, struct manifest, link);
+
+		if (!strcmp(m->module, module))
+			m->off = !permitted;
+	}
 }
 
 void core_load(struct core *core, const char *name, const char *instance,
@@ -374,6 +387,7 @@ void core_load(struct core *core, const char *name, const char *instance,
 		done(arg, KCF_HOST_MEMORY, "out of memory");
 		return;
 	}
+	load_on_demand(core, name, true);
 	load_submit(l);
 }
 

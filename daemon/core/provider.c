@@ -345,6 +345,7 @@ void core_unload(struct core *core, const char *instance, core_done done, void *
 		done(arg, KCF_BUSY, "it is being unloaded already");
 		return;
 	}
+	load_on_demand(core, p->module_name, false);
 	provider_set_state(p, PROVIDER_DRAINING);
 	p->unload_done = done;
 	p->unload_arg = arg;

@@ -109,6 +109,8 @@ void loads_deinit(struct core *core);
 struct load;
 enum kcf_status load_for_mech(struct core *core, const char *mech_name, struct load **ret);
 struct list *load_parked(struct load *load);
+/* May this module be loaded because somebody asks for a mechanism? */
+void load_on_demand(struct core *core, const char *module, bool permitted);
 enum kcf_status load_on_done(struct load *load, core_done done, void *arg);
 
 /* ---- register.c ---- */

@@ -2,6 +2,7 @@
 /* The registry: loading on demand and by order, unloading, generations, names never seen before. */
 #include "unit/core-world.h"
 
+#include <unistd.h>
 #include "core/context.h"
 
 static struct tmpl *sha;
@@ -185,18 +186,43 @@ START_TEST(software_can_be_unloaded_and_loaded_again_with_another_generation)
 }
 END_TEST
 
-START_TEST(a_request_for_what_was_unloaded_loads_it_again)
+/* openssl is gone, and with it all that offered SHA-256; is there a module to be loaded for it? */
+static bool only_nettle_is_left(void)
 {
 	ck_assert_int_eq(world_unload("openssl"), KCF_SUCCESS);
+	return access(TEST_MODULE_DIR "/kcf-nettle.so", R_OK) == 0;
+}
+
+START_TEST(a_request_loads_the_module_that_can_serve_it)
+{
+	if (!only_nettle_is_left())
+		return;
 	ck_assert_int_eq(sent_do(&s[0], sha, KCF_OP_DIGEST, "abc", 3), KCF_SUCCESS);
 	ck_assert_uint_eq(s[0].r->out_len, 32);
+	ck_assert_uint_eq(s[0].r->provider_row1, world_provider("nettle")->row + 1);
 	sent_free(&s[0]);
+}
+END_TEST
+
+START_TEST(what_an_administrator_unloaded_stays_unloaded)
+{
+	struct found f = {0};
+	uint32_t number;
+
+	ck_assert_int_eq(world_load("null", NULL, NULL), KCF_SUCCESS);
+	ck_assert_int_eq(world_unload("null"), KCF_SUCCESS);
+	ck_assert_int_eq(mech_find(world.core, "KCF_NULL_DIGEST", on_found, &f, &number),
+			 KCF_MECH_NOT_SUPPORTED);
+	ck_assert_int_eq(world_load("null", NULL, NULL), KCF_SUCCESS);
+	ck_assert_int_eq(mech_find(world.core, "KCF_NULL_DIGEST", on_found, &f, &number),
+			 KCF_SUCCESS);
 }
 END_TEST
 
 START_TEST(a_request_parked_for_a_module_can_be_canceled)
 {
-	ck_assert_int_eq(world_unload("openssl"), KCF_SUCCESS);
+	if (!only_nettle_is_left())
+		return;
 	sent_init(&s[0], sha, KCF_OP_DIGEST, "abc", 3);
 	sent_submit(&s[0]);
 	ck_assert_int_eq(s[0].r->sched->at, AT_PARKED);
@@ -305,7 +331,8 @@ int main(void)
 	tcase_add_test(tc, unload_drains_first);
 	tcase_add_test(tc, what_waits_for_an_unloaded_provider_goes_elsewhere);
 	tcase_add_test(tc, software_can_be_unloaded_and_loaded_again_with_another_generation);
-	tcase_add_test(tc, a_request_for_what_was_unloaded_loads_it_again);
+	tcase_add_test(tc, a_request_loads_the_module_that_can_serve_it);
+	tcase_add_test(tc, what_an_administrator_unloaded_stays_unloaded);
 	tcase_add_test(tc, a_request_parked_for_a_module_can_be_canceled);
 	tcase_add_test(tc, after_the_drain_its_contexts_end);
 	tcase_add_test(tc, modules_for_clients_are_software_only);
