@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * admin - what an administrator asks and changes: lists, limits, thresholds, offers, settings of providers.
+ * admin - what an administrator asks and changes: lists, limits, thresholds, offers, settings of
+ * providers.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -216,8 +217,8 @@ static enum kcf_status set_limit(struct core *core, const char *name, const char
 	}
 	res = limits_set(&l, name, n, &near);
 	if (res == -ENOENT) {
-		snprintf(err, err_len, "%s: no such setting%s%s", name, near ? "; did you mean " : "",
-			 near ? near : "; see kcfadm list -p");
+		snprintf(err, err_len, "%s: no such setting%s%s", name,
+			 near ? "; did you mean " : "", near ? near : "; see kcfadm list -p");
 		return KCF_NOT_FOUND;
 	}
 	if (res == -ERANGE) {
@@ -225,7 +226,8 @@ static enum kcf_status set_limit(struct core *core, const char *name, const char
 		return KCF_ARGUMENTS_BAD;
 	}
 	if (l.connections * 8 > l.software_queue / 2) {
-		snprintf(err, err_len, "connections times 8 must be at most half of software_queue");
+		snprintf(err, err_len,
+			 "connections times 8 must be at most half of software_queue");
 		return KCF_ARGUMENTS_BAD;
 	}
 	core->limits = l;
@@ -233,8 +235,8 @@ static enum kcf_status set_limit(struct core *core, const char *name, const char
 	return KCF_SUCCESS;
 }
 
-static enum kcf_status set_threshold(struct core *core, const char *name, const char *value, char *err,
-				     size_t err_len)
+static enum kcf_status set_threshold(struct core *core, const char *name, const char *value,
+				     char *err, size_t err_len)
 {
 	struct mech *m = mech_by_name(core, name);
 	uint64_t n;
@@ -246,7 +248,8 @@ static enum kcf_status set_threshold(struct core *core, const char *name, const 
 	if (!strcmp(value, "never"))
 		n = UINT32_MAX;
 	else if (!parse_number(value, &n) || n > UINT32_MAX) {
-		snprintf(err, err_len, "threshold: give bytes, at most %u, or \"never\"", UINT32_MAX);
+		snprintf(err, err_len, "threshold: give bytes, at most %u, or \"never\"",
+			 UINT32_MAX);
 		return KCF_ARGUMENTS_BAD;
 	}
 	mech_set_threshold(core, m, (uint32_t)n);
@@ -290,8 +293,8 @@ static enum kcf_status set_weight(struct core *core, const char *name, const cha
 	return KCF_SUCCESS;
 }
 
-static enum kcf_status set_provider(struct core *core, const char *name, const char *value, char *err,
-				    size_t err_len)
+static enum kcf_status set_provider(struct core *core, const char *name, const char *value,
+				    char *err, size_t err_len)
 {
 	const char *dot = strchr(name, '.');
 	char instance[KCF_NAME_MAX];
@@ -336,7 +339,8 @@ enum kcf_status core_set(struct core *core, const char *name, const char *value,
 	return set_limit(core, name, value, err, err_len);
 }
 
-/* Queued for an offer that is off now: decided about again. The software queue is looked at when it is taken from. */
+/* Queued for an offer that is off now: decided about again. The software queue is looked at when it
+ * is taken from. */
 static void redecide(struct core *core, struct provider *p)
 {
 	if (p->hardware && p->queue.depth > 0)
@@ -363,8 +367,8 @@ enum kcf_status core_enable(struct core *core, const char *provider, const char 
 	bool found = !mechanism, changed = false;
 
 	if (!p || (mechanism && !m)) {
-		snprintf(err, err_len, "%s: no such %s; see kcfadm list -m", p ? mechanism : provider,
-			 p ? "mechanism" : "provider");
+		snprintf(err, err_len, "%s: no such %s; see kcfadm list -m",
+			 p ? mechanism : provider, p ? "mechanism" : "provider");
 		return KCF_NOT_FOUND;
 	}
 	for (uint32_t i = 0; i < p->inst.desc->n_rows; i++) {
@@ -374,7 +378,8 @@ enum kcf_status core_enable(struct core *core, const char *provider, const char 
 		changed |= offer_switch(core, &p->offers[i], enable);
 	}
 	if (!found) {
-		snprintf(err, err_len, "%s does not offer %s; see kcfadm list -m", provider, m->name);
+		snprintf(err, err_len, "%s does not offer %s; see kcfadm list -m", provider,
+			 m->name);
 		return KCF_NOT_FOUND;
 	}
 	if (changed)

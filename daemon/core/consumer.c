@@ -23,7 +23,8 @@ void consumers_deinit(struct core *core)
 
 struct consumer *consumer_find(struct core *core, uid_t uid)
 {
-	list_for_each(l, &core->consumers[uid % CONSUMER_BUCKETS]) {
+	list_for_each(l, &core->consumers[uid % CONSUMER_BUCKETS])
+	{
 		struct consumer *c = list_entry(l, struct consumer, link);
 
 		if (c->uid == uid)
@@ -81,9 +82,12 @@ static uint64_t charge_limit(const struct consumer *c, enum charge_kind kind)
 {
 	const struct limits *l = &c->core->limits;
 	const uint64_t limits[CHARGE_KINDS] = {
-		[CHARGE_CONNECTION] = l->user_connections, [CHARGE_REQUEST] = l->user_requests,
-		[CHARGE_KEY] = l->user_keys,		   [CHARGE_CONTEXT] = l->user_contexts,
-		[CHARGE_TEMPLATE] = l->user_templates,	   [CHARGE_ARENA] = l->user_arena,
+		[CHARGE_CONNECTION] = l->user_connections,
+		[CHARGE_REQUEST] = l->user_requests,
+		[CHARGE_KEY] = l->user_keys,
+		[CHARGE_CONTEXT] = l->user_contexts,
+		[CHARGE_TEMPLATE] = l->user_templates,
+		[CHARGE_ARENA] = l->user_arena,
 	};
 
 	return limits[kind];
@@ -117,9 +121,12 @@ void consumer_set_weight(struct consumer *c, uint32_t weight)
 static void consumer_json(const struct consumer *c, struct json *j)
 {
 	static const char *const names[CHARGE_KINDS] = {
-		[CHARGE_CONNECTION] = "connections", [CHARGE_REQUEST] = "requests",
-		[CHARGE_KEY] = "keys",		     [CHARGE_CONTEXT] = "contexts",
-		[CHARGE_TEMPLATE] = "templates",     [CHARGE_ARENA] = "arena_bytes",
+		[CHARGE_CONNECTION] = "connections",
+		[CHARGE_REQUEST] = "requests",
+		[CHARGE_KEY] = "keys",
+		[CHARGE_CONTEXT] = "contexts",
+		[CHARGE_TEMPLATE] = "templates",
+		[CHARGE_ARENA] = "arena_bytes",
 	};
 
 	json_object(j, NULL);

@@ -19,7 +19,8 @@ struct consumer {
 	uint32_t refs;
 	uint32_t weight;
 	uint64_t charged[CHARGE_KINDS];
-	struct queue_share shares[1 + TABLE_PROVIDERS]; /* 0: software queue; else provider row + 1 */
+	struct queue_share
+		shares[1 + TABLE_PROVIDERS]; /* 0: software queue; else provider row + 1 */
 	uint64_t ops, bytes, errors, busy;
 	uint64_t queue_ns, service_ns;
 	uint64_t caller_ops, caller_bytes, caller_errors;

@@ -16,7 +16,8 @@ static void set_state(struct context *c, enum context_state state)
 	c->state = state;
 }
 
-static struct context *context_alloc(struct core *core, uint16_t op, struct tmpl *t, struct tmpl *t2)
+static struct context *context_alloc(struct core *core, uint16_t op, struct tmpl *t,
+				     struct tmpl *t2)
 {
 	struct context *c = calloc(1, sizeof(*c));
 
@@ -157,7 +158,8 @@ void context_restart(struct context *c)
 
 /* ---- turns ---- */
 
-/* Hand the turn on until somebody is under way. A loop, not a recursion: a broken context may have many behind it. */
+/* Hand the turn on until somebody is under way. A loop, not a recursion: a broken context may have
+ * many behind it. */
 static void pass_turn(struct context *c)
 {
 	struct list *l;

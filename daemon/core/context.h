@@ -5,9 +5,10 @@
  *   NEW -> OPEN (init ended well) -> ENDED (final, error, cancel, close, provider gone)
  *   NEW -> ENDED
  *
- * Requests of a context stand in a list; only the first is under way, so no worker ever waits for its turn. What must
- * show nothing before its end is checked (AEAD decryption, dual operations) is buffered here and done by the final as one
- * piece. Steps of one request run on a context of their own, which the api layer never sees. Loop thread.
+ * Requests of a context stand in a list; only the first is under way, so no worker ever waits for
+ * its turn. What must show nothing before its end is checked (AEAD decryption, dual operations) is
+ * buffered here and done by the final as one piece. Steps of one request run on a context of their
+ * own, which the api layer never sees. Loop thread.
  */
 #pragma once
 
@@ -21,16 +22,16 @@ struct context {
 	struct consumer *consumer; /* charged; NULL: hidden */
 	enum context_state state;
 	uint16_t op;
-	bool closed;   /* by the api layer: freed when nothing uses it */
+	bool closed; /* by the api layer: freed when nothing uses it */
 	bool buffered;
-	bool begun;    /* an init was submitted */
-	bool passing;  /* inside pass_turn */
+	bool begun;                 /* an init was submitted */
+	bool passing;               /* inside pass_turn */
 	enum kcf_status end_status; /* what requests on an ended one get */
-	struct tmpl *tmpl, *tmpl2; /* references */
-	struct list waiting; /* requests behind the first */
-	struct request *first;	/* under way, or NULL */
-	struct request *flying; /* whose job may be using pctx, even when it is done */
-	struct request *init;	/* buffered: holds the parameters */
+	struct tmpl *tmpl, *tmpl2;  /* references */
+	struct list waiting;        /* requests behind the first */
+	struct request *first;      /* under way, or NULL */
+	struct request *flying;     /* whose job may be using pctx, even when it is done */
+	struct request *init;       /* buffered: holds the parameters */
 	struct provider *provider;
 	const struct offer *offer;
 	struct prepared *prepared;

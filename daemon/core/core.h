@@ -2,9 +2,10 @@
 /*
  * core - what the api layer may ask of everything below it.
  *
- * One struct core per daemon, owned by kcfd.c, loop thread only. The api layer makes templates, contexts, keys and
- * requests; it never sees queues, workers or provider structures. Objects a client makes carry a charge on its
- * consumer, taken by the constructor and given back by the destructor.
+ * One struct core per daemon, owned by kcfd.c, loop thread only. The api layer makes templates,
+ * contexts, keys and requests; it never sees queues, workers or provider structures. Objects a
+ * client makes carry a charge on its consumer, taken by the constructor and given back by the
+ * destructor.
  */
 #pragma once
 
@@ -26,7 +27,8 @@ struct core_events {
 	/* A KCF_EVENT_ for every client; mechanism and provider may be NULL. */
 	void (*event)(void *arg, enum kcf_event_type type, const char *mechanism,
 		      const char *provider);
-	/* Room came back: row1 0 = the software queue (credits), else a slot in that hardware provider's queue. */
+	/* Room came back: row1 0 = the software queue (credits), else a slot in that hardware
+	 * provider's queue. */
 	void (*room)(void *arg, uint32_t provider_row1);
 	void *arg;
 };
@@ -39,10 +41,12 @@ struct core_config {
 	uint64_t daemon_id;
 };
 
-/* KCF_SUCCESS or why not. Finds the manifests in module_dir; loads nothing but the default software provider(s). */
+/* KCF_SUCCESS or why not. Finds the manifests in module_dir; loads nothing but the default software
+ * provider(s). */
 enum kcf_status core_new(const struct core_config *config, struct core **ret);
-/* Take no more work, cancel what waits, wait for what runs: every request has completed when this returns. Owners can
- * then let go of what they hold; core_free does this first if it was not done. */
+/* Take no more work, cancel what waits, wait for what runs: every request has completed when this
+ * returns. Owners can then let go of what they hold; core_free does this first if it was not done.
+ */
 void core_stop(struct core *core);
 void core_free(struct core *core);
 struct limits *core_limits(struct core *core);
@@ -62,7 +66,15 @@ unsigned core_modules(struct core *core, struct core_module *ret, unsigned max);
 
 /* ---- consumers ---- */
 
-enum charge_kind { CHARGE_CONNECTION, CHARGE_REQUEST, CHARGE_KEY, CHARGE_CONTEXT, CHARGE_TEMPLATE, CHARGE_ARENA, CHARGE_KINDS };
+enum charge_kind {
+	CHARGE_CONNECTION,
+	CHARGE_REQUEST,
+	CHARGE_KEY,
+	CHARGE_CONTEXT,
+	CHARGE_TEMPLATE,
+	CHARGE_ARENA,
+	CHARGE_KINDS
+};
 
 /* The account of a uid, made at need, kept while referenced or charged. */
 struct consumer *consumer_get(struct core *core, uid_t uid, gid_t gid);
@@ -73,8 +85,8 @@ void consumer_uncharge(struct consumer *c, enum charge_kind kind, uint64_t n);
 
 /* ---- mechanisms ---- */
 
-/* kcfd's number for a name (PKCS#11, KCF_ or alias). May start loading a module: then KCF_QUEUED and done(arg,
- * status, number) is called later, exactly once; otherwise done is not called. */
+/* kcfd's number for a name (PKCS#11, KCF_ or alias). May start loading a module: then KCF_QUEUED
+ * and done(arg, status, number) is called later, exactly once; otherwise done is not called. */
 enum kcf_status mech_find(struct core *core, const char *name,
 			  void (*done)(void *arg, enum kcf_status status, uint32_t number),
 			  void *arg, uint32_t *ret_number);
@@ -86,8 +98,8 @@ int mech_param_kind(struct core *core, uint32_t number);
 /* A session key, owned by the connection (its owner pointer is compared on use). */
 enum kcf_status key_import(struct core *core, struct consumer *c, const void *owner,
 			   const struct kcf_key_data *bytes, uint32_t usage, struct key **ret);
-/* Usable by this owner and uid/gid: session key by handle, or named key by name. Borrowed. KCF_KEY_HANDLE_INVALID,
- * KCF_PERMISSION_DENIED. */
+/* Usable by this owner and uid/gid: session key by handle, or named key by name. Borrowed.
+ * KCF_KEY_HANDLE_INVALID, KCF_PERMISSION_DENIED. */
 enum kcf_status key_find(struct core *core, struct consumer *c, const void *owner,
 			 const struct kcf_key_handle *handle, const char *name, struct key **ret);
 void key_handle(const struct key *k, struct kcf_key_handle *ret);
@@ -95,7 +107,8 @@ void key_handle(const struct key *k, struct kcf_key_handle *ret);
 void key_destroy(struct core *core, struct key *k);
 /* All session keys of an owner. */
 void key_destroy_owner(struct core *core, const void *owner);
-/* A key of the configuration; reads and wipes the file's bytes. path: PKCS#8/SPKI DER or PEM, or raw. */
+/* A key of the configuration; reads and wipes the file's bytes. path: PKCS#8/SPKI DER or PEM, or
+ * raw. */
 struct named_key {
 	const char *name, *file;
 	const uid_t *uids;
@@ -109,7 +122,8 @@ enum kcf_status key_add_named(struct core *core, const struct named_key *spec, c
 
 /* ---- templates ---- */
 
-/* Mechanism + key. Exactly one of bytes, key; both NULL for keyless. Prepared per provider at first use. */
+/* Mechanism + key. Exactly one of bytes, key; both NULL for keyless. Prepared per provider at first
+ * use. */
 enum kcf_status tmpl_new(struct core *core, struct consumer *c, uint32_t mech,
 			 const struct kcf_key_data *bytes, struct key *key, struct tmpl **ret);
 struct tmpl *tmpl_ref(struct tmpl *t);
@@ -127,17 +141,19 @@ bool context_is_open(const struct context *c);
 
 /* ---- scheduling ---- */
 
-/* Takes r. Every outcome, at once or later, comes through r->ops->complete; never from inside this call. */
+/* Takes r. Every outcome, at once or later, comes through r->ops->complete; never from inside this
+ * call. */
 void sched_submit(struct core *core, struct request *r);
-/* Ask: a waiting one completes (KCF_CANCELED) before this returns; a running one completes once, later. */
+/* Ask: a waiting one completes (KCF_CANCELED) before this returns; a running one completes once,
+ * later. */
 void sched_cancel(struct core *core, struct request *r);
 /* For status queries: requests before r in its consumer's order. */
 uint32_t sched_position(struct core *core, const struct request *r);
 /* Once per loop turn after all sockets were read: runs what is due. Also scheduled by itself. */
 void sched_kick(struct core *core);
-/* Reserve a slot in the hardware queue of row1 for one second for requests of this connection (their ->conn); one at a
- * time. False: none is free yet. True also where there is nothing to wait for, because no device in service has that
- * row: asking again tells why. */
+/* Reserve a slot in the hardware queue of row1 for one second for requests of this connection
+ * (their ->conn); one at a time. False: none is free yet. True also where there is nothing to wait
+ * for, because no device in service has that row: asking again tells why. */
 bool sched_reserve(struct core *core, const void *conn, uint32_t provider_row1);
 /* The connection is gone: others may have what was reserved for it. */
 void sched_unreserve(struct core *core, const void *conn);
@@ -156,8 +172,9 @@ void core_requests(struct core *core, struct json *j);
 void core_consumers(struct core *core, struct json *j);
 /* A member "trace" of an object that is open. */
 void core_trace(struct core *core, struct json *j, unsigned max);
-/* In-caller work as a client reported it: merged by (mech, provider, uid) into stats with place="caller". totals are
- * running values of one connection; core keeps the difference. closed: fold into the consumer and forget. */
+/* In-caller work as a client reported it: merged by (mech, provider, uid) into stats with
+ * place="caller". totals are running values of one connection; core keeps the difference. closed:
+ * fold into the consumer and forget. */
 struct caller_count {
 	uint32_t mech, provider_row1;
 	uint64_t ops, bytes, errors, sampled_ns, samples;
@@ -165,13 +182,15 @@ struct caller_count {
 void core_caller_counts(struct core *core, const void *conn, struct consumer *c,
 			const struct caller_count *counts, unsigned n, bool closed);
 
-/* name = limit, "threshold MECH", "mode MECH|all", "weight UID", or "PROVIDER.key". err: what, why, what to do. */
+/* name = limit, "threshold MECH", "mode MECH|all", "weight UID", or "PROVIDER.key". err: what, why,
+ * what to do. */
 enum kcf_status core_set(struct core *core, const char *name, const char *value, char *err,
 			 size_t err_len);
 /* mechanism NULL: all that the provider offers. */
 enum kcf_status core_enable(struct core *core, const char *provider, const char *mechanism,
 			    bool enable, char *err, size_t err_len);
-/* name: module; instance: NULL = name; options "key=value". Completes through done, possibly at once. */
+/* name: module; instance: NULL = name; options "key=value". Completes through done, possibly at
+ * once. */
 typedef void (*core_done)(void *arg, enum kcf_status status, const char *err);
 void core_load(struct core *core, const char *name, const char *instance,
 	       const char *const *options, unsigned n_options, core_done done, void *arg);

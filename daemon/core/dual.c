@@ -10,7 +10,7 @@
 /* Private to kcfd until the last step was right. */
 struct dual_state {
 	const struct request_data *in; /* of the whole operation */
-	uint8_t *mem; /* copies of the first stage, kept for the second */
+	uint8_t *mem;                  /* copies of the first stage, kept for the second */
 	size_t mem_len;
 	struct request_data data, mac; /* between the stages */
 	struct iovec data_iov, mac_iov;

@@ -2,9 +2,10 @@
 /*
  * dual - encrypt+MAC and MAC+decrypt as one request.
  *
- * Both steps on one thread when both would run in software (fused); else two stages, each with a provider of its own.
- * Everything between input and the last check is private: no MAC is made over bytes the client could still change, and
- * nothing decrypted appears before its MAC was right. Loop thread, except the two that run with the job.
+ * Both steps on one thread when both would run in software (fused); else two stages, each with a
+ * provider of its own. Everything between input and the last check is private: no MAC is made over
+ * bytes the client could still change, and nothing decrypted appears before its MAC was right. Loop
+ * thread, except the two that run with the job.
  */
 #pragma once
 
@@ -17,7 +18,8 @@ static inline bool op_is_dual(uint16_t op)
 	return op == KCF_OP_ENCRYPT_MAC || op == KCF_OP_MAC_DECRYPT;
 }
 
-/* Set the first stage. in: what the operation works on; stays as long as the request. False: out of memory. */
+/* Set the first stage. in: what the operation works on; stays as long as the request. False: out of
+ * memory. */
 bool dual_stage(struct request *r, const struct request_data *in);
 /* A stage ended well; true: another is set. */
 bool dual_next(struct request *r);

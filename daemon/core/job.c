@@ -106,8 +106,8 @@ void job_drop_copies(struct request_sched *s)
 	s->bounce = NULL;
 }
 
-static void set_part(const struct request_data *d, const struct iovec *bounce, const struct iovec **iov,
-		     uint32_t *n, size_t *len)
+static void set_part(const struct request_data *d, const struct iovec *bounce,
+		     const struct iovec **iov, uint32_t *n, size_t *len)
 {
 	*iov = bounce ? bounce : d ? d->iov : NULL;
 	*n = bounce ? 1 : d ? d->n_iov : 0;

@@ -2,9 +2,9 @@
 /*
  * job - a request's stage as a provider sees it, with private copies where they are needed.
  *
- * Input a client could change while it is read twice, output that needs a check before release, everything that a device
- * may touch late: all of it lives in a private copy ("bounce"), published after the job ended well. Runs where the job
- * runs: loop or worker.
+ * Input a client could change while it is read twice, output that needs a check before release,
+ * everything that a device may touch late: all of it lives in a private copy ("bounce"), published
+ * after the job ended well. Runs where the job runs: loop or worker.
  */
 #pragma once
 

@@ -9,8 +9,8 @@
 #include <unistd.h>
 #include "base/secret.h"
 
-#define DER_INTEGER 0x02
-#define DER_OID 0x06
+#define DER_INTEGER  0x02
+#define DER_OID      0x06
 #define DER_SEQUENCE 0x30
 
 struct der {
@@ -45,7 +45,8 @@ static bool der_next(struct der *d, uint8_t *ret_tag, struct der *ret)
 	return true;
 }
 
-/* PKCS#8: version, algorithm, key. SubjectPublicKeyInfo: algorithm, key. *ret_algorithm: the sequence. */
+/* PKCS#8: version, algorithm, key. SubjectPublicKeyInfo: algorithm, key. *ret_algorithm: the
+ * sequence. */
 static bool der_format(const uint8_t *bytes, size_t len, enum kcf_key_format *ret_format,
 		       struct der *ret_algorithm)
 {
@@ -177,7 +178,8 @@ static const char *parse(uint8_t *buf, size_t len, struct kcf_key_data *ret)
 		return is_der ? NULL : "its PEM block is damaged";
 	}
 	if (strstr((char *)buf, "-----BEGIN "))
-		return "of this PEM kind no key can be read; convert it with: openssl pkcs8 -topk8 -nocrypt";
+		return "of this PEM kind no key can be read; convert it with: openssl pkcs8 -topk8 "
+		       "-nocrypt";
 	ret->bytes = buf;
 	ret->len = len;
 	if (!der_format(buf, len, &ret->format, &algorithm))
@@ -199,8 +201,8 @@ static bool read_all(int fd, uint8_t *buf, size_t len)
 	return true;
 }
 
-enum kcf_status key_file_read(const char *path, uint8_t **ret_buf, struct kcf_key_data *ret, char *err,
-			      size_t err_len)
+enum kcf_status key_file_read(const char *path, uint8_t **ret_buf, struct kcf_key_data *ret,
+			      char *err, size_t err_len)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	const char *why;
@@ -218,7 +220,9 @@ enum kcf_status key_file_read(const char *path, uint8_t **ret_buf, struct kcf_ke
 		return fail(err, err_len, KCF_PERMISSION_DENIED, path, why);
 	}
 	buf = secret_alloc((size_t)st.st_size + 1);
-	why = !buf ? "out of memory" : read_all(fd, buf, (size_t)st.st_size) ? NULL : "cannot be read";
+	why = !buf                                    ? "out of memory"
+	      : read_all(fd, buf, (size_t)st.st_size) ? NULL
+						      : "cannot be read";
 	close(fd);
 	if (!why)
 		why = parse(buf, (size_t)st.st_size, ret);

@@ -122,7 +122,8 @@ static bool is_listed(const struct key *k, const struct consumer *c)
 
 static struct key *named_find(struct core *core, const char *name)
 {
-	list_for_each(l, &core->keys.named) {
+	list_for_each(l, &core->keys.named)
+	{
 		struct key *k = list_entry(l, struct key, link);
 
 		if (!strcmp(k->name, name))
@@ -155,7 +156,8 @@ enum kcf_status key_find(struct core *core, struct consumer *c, const void *owne
 		*ret = k;
 		return KCF_SUCCESS;
 	}
-	list_for_each(l, bucket_of(core, handle)) {
+	list_for_each(l, bucket_of(core, handle))
+	{
 		k = list_entry(l, struct key, link);
 		if (!handle_equal(&k->handle, handle))
 			continue;

@@ -2,22 +2,23 @@
 /*
  * key - bytes that never leave kcfd, named by a random handle or by a name of the configuration.
  *
- * A session key belongs to the connection that made it; a named key to the uids and gids its section lists. Key bytes given with
- * a request are a key too, without handle, for the life of their template. Bytes are in secret memory and wiped with the
- * last reference. Loop thread; bytes are constant and may be read by a worker that holds a reference.
+ * A session key belongs to the connection that made it; a named key to the uids and gids its
+ * section lists. Key bytes given with a request are a key too, without handle, for the life of
+ * their template. Bytes are in secret memory and wiped with the last reference. Loop thread; bytes
+ * are constant and may be read by a worker that holds a reference.
  */
 #pragma once
 
 #include "core/core.h"
 
 #define KEY_BUCKETS 1024u
-#define KEY_MAX 16384u /* bytes */
-#define KEY_NONCES (1ull << 32) /* generated nonces per load of a key */
+#define KEY_MAX     16384u       /* bytes */
+#define KEY_NONCES  (1ull << 32) /* generated nonces per load of a key */
 
 struct key {
 	struct list link; /* of its bucket, or of named keys */
 	struct kcf_key_handle handle;
-	const void *owner; /* session key: the connection */
+	const void *owner;         /* session key: the connection */
 	struct consumer *consumer; /* charged, or NULL */
 	uint32_t refs;
 	uint32_t usage; /* KCF_KEY_USE bits, 0 = all */
@@ -45,6 +46,7 @@ void keys_deinit(struct core *core);
 enum kcf_status key_new_bytes(const struct kcf_key_data *data, struct key **ret);
 struct key *key_ref(struct key *k);
 void key_unref(struct key *k);
-/* May k be used for op with this mechanism? KCF_KEY_FUNCTION_NOT_PERMITTED. use: the bits any of which permits it. */
+/* May k be used for op with this mechanism? KCF_KEY_FUNCTION_NOT_PERMITTED. use: the bits any of
+ * which permits it. */
 enum kcf_status key_permits(const struct key *k, uint32_t use, uint32_t mech, uint16_t op);
 void keys_list(struct core *core, struct json *j);

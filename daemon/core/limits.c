@@ -9,7 +9,7 @@ static const struct limits_row rows[] = {
 	{#name, text, def, min, max, offsetof(struct limits, name)},
 	LIMITS_LIST(LIMITS__X)
 #undef LIMITS__X
-	{0},
+		{0},
 };
 
 const struct limits_row *limits_rows(void)
@@ -28,7 +28,8 @@ void limits_init(struct limits *l)
 		*limits_field(l, row) = row->def;
 }
 
-/* Letters of either name that have no partner in order in the other: enough to find a typing error. */
+/* Letters of either name that have no partner in order in the other: enough to find a typing error.
+ */
 static size_t distance(const char *a, const char *b)
 {
 	size_t cost[64], n = strlen(b);

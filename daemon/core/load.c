@@ -2,10 +2,10 @@
 /*
  * load - modules by name: manifests, loading off the loop, who waits for it, failures remembered.
  *
- * module_dir holds kcf-NAME.so and, for what may be loaded on demand, kcf-NAME.manifest: one mechanism name a line, '#'
- * begins a comment. A module is read, verified, mapped and, if it is software, started on a worker; a device is started
- * on the loop. A module that failed on demand is not tried again for a minute, and one that an administrator unloaded
- * not before he loads it.
+ * module_dir holds kcf-NAME.so and, for what may be loaded on demand, kcf-NAME.manifest: one
+ * mechanism name a line, '#' begins a comment. A module is read, verified, mapped and, if it is
+ * software, started on a worker; a device is started on the loop. A module that failed on demand is
+ * not tried again for a minute, and one that an administrator unloaded not before he loads it.
  */
 #include <dirent.h>
 #include <limits.h>
@@ -16,7 +16,7 @@
 #include "core/private.h"
 
 #define DEFAULT_MODULE "openssl"
-#define MANIFEST_MAX 65536
+#define MANIFEST_MAX   65536
 
 struct manifest {
 	struct list link;
@@ -233,8 +233,8 @@ static void load_finish(struct load *l)
 		load_fail(l, KCF_ALREADY_EXISTS, "a provider of this name is loaded");
 	}
 	if (l->status == KCF_SUCCESS) {
-		enum kcf_status status = provider_register(core, l->loaded, l->module, l->name,
-							   l->host, l->prov);
+		enum kcf_status status =
+			provider_register(core, l->loaded, l->module, l->name, l->host, l->prov);
 
 		if (status == KCF_SUCCESS) {
 			l->host = NULL;

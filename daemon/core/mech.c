@@ -241,8 +241,8 @@ static void finder_done(void *arg, enum kcf_status status, const char *err)
 }
 
 enum kcf_status mech_find(struct core *core, const char *name,
-			  void (*done)(void *arg, enum kcf_status status, uint32_t number), void *arg,
-			  uint32_t *ret_number)
+			  void (*done)(void *arg, enum kcf_status status, uint32_t number),
+			  void *arg, uint32_t *ret_number)
 {
 	const struct kcf_mech_name *fixed = kcf_mech_by_name(name);
 	const char *row_name = fixed ? fixed->name : name;

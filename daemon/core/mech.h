@@ -2,16 +2,17 @@
 /*
  * mech - mechanisms by name and number, who offers each, and the table that clients see.
  *
- * Numbers are fixed for the names in types.h and given from KCF_M_DYNAMIC up to others; a row is never removed nor
- * renumbered while kcfd lives. An offer lives as long as its provider's structure. Loop thread.
+ * Numbers are fixed for the names in types.h and given from KCF_M_DYNAMIC up to others; a row is
+ * never removed nor renumbered while kcfd lives. An offer lives as long as its provider's
+ * structure. Loop thread.
  */
 #pragma once
 
 #include "core/core.h"
 #include "spi/queue.h"
 
-#define MECH_FIXED 256u		/* numbers in types.h are below */
-#define MECH_THRESHOLD 4096u	/* bytes from which hardware is considered, unless told otherwise */
+#define MECH_FIXED     256u  /* numbers in types.h are below */
+#define MECH_THRESHOLD 4096u /* bytes from which hardware is considered, unless told otherwise */
 
 struct provider;
 struct stats_row;
@@ -37,14 +38,14 @@ struct mech {
 	bool threshold_set; /* by the administrator */
 	unsigned n_offers;
 	struct offer *offers[TABLE_OFFERS]; /* in order of registration */
-	struct tmpl *keyless; /* shared by all requests without key, or NULL */
+	struct tmpl *keyless;               /* shared by all requests without key, or NULL */
 };
 
 struct mech_table {
 	struct mech *rows[TABLE_MECHS];
 	unsigned n_rows;
 	uint32_t next_dynamic;
-	struct mech *fixed[MECH_FIXED]; /* by number */
+	struct mech *fixed[MECH_FIXED];    /* by number */
 	struct mech *dynamic[TABLE_MECHS]; /* by number - KCF_M_DYNAMIC */
 };
 
@@ -54,7 +55,8 @@ void mechs_deinit(struct core *core);
 struct mech *mech_by_number(struct core *core, uint32_t number);
 /* By PKCS#11 or KCF_ name or alias; NULL. */
 struct mech *mech_by_name(struct core *core, const char *name);
-/* Row for a provider's mechanism, made if needed. NULL: parameter kind disagrees, or the table is full. */
+/* Row for a provider's mechanism, made if needed. NULL: parameter kind disagrees, or the table is
+ * full. */
 struct mech *mech_get(struct core *core, const struct kcf_mech_row *row);
 /* False: too many offers. The caller publishes. */
 bool mech_add_offer(struct core *core, struct mech *m, struct offer *offer);

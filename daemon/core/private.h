@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * private - struct core, for the files of this layer alone. Everything in it belongs to the loop thread.
+ * private - struct core, for the files of this layer alone. Everything in it belongs to the loop
+ * thread.
  */
 #pragma once
 
@@ -53,11 +54,11 @@ struct core {
 	uint64_t worker_cost; /* predicted, handed to workers and not back */
 	uint64_t now_ns;      /* of this turn, 0 = not read yet */
 	uint64_t completed;
-	bool running;	      /* inside sched_kick: no recursion */
-	bool blocked;	      /* the software queue holds only what workers must do, and they are full */
+	bool running; /* inside sched_kick: no recursion */
+	bool blocked; /* the software queue holds only what workers must do, and they are full */
 	uv_check_t check;
 	uv_prepare_t prepare;
-	uv_idle_t idle;	      /* active while there is work: the loop does not sleep */
+	uv_idle_t idle; /* active while there is work: the loop does not sleep */
 	bool idle_on;
 	uv_idle_cb idle_fn;
 	unsigned open_handles; /* of libuv, not closed yet */
@@ -96,10 +97,13 @@ void sched_take_out(struct core *core, struct request *r);
 void sched_arm_deadline(struct core *core, struct request *r);
 
 /* A context's request goes where its context is; borrows prepared. */
-void sched_pinned(struct core *core, struct request *r, const struct offer *offer, struct prepared *prepared);
-/* A job, or a part that needed none, is over: failover, next stage or step, or the end. Results are in s->job. */
+void sched_pinned(struct core *core, struct request *r, const struct offer *offer,
+		  struct prepared *prepared);
+/* A job, or a part that needed none, is over: failover, next stage or step, or the end. Results are
+ * in s->job. */
 void sched_part_ended(struct core *core, struct request *r, enum kcf_status status);
-/* Cancel or deadline: finish now what can be finished, ask the provider otherwise. False: it goes on. */
+/* Cancel or deadline: finish now what can be finished, ask the provider otherwise. False: it goes
+ * on. */
 bool sched_end_early(struct core *core, struct request *r, enum kcf_status status);
 
 /* sched-<mode>.c: 0 is first. size SIZE_MAX: unknown. */
@@ -124,7 +128,8 @@ void sched_device_returned(struct provider *p, struct kcf_job *job);
 /* Every request waiting for p is decided about again; one that waited. */
 void sched_redispatch(struct core *core, struct provider *p, bool keep_contexts);
 void sched_reroute(struct core *core, struct request *r);
-/* A job is back on the loop: it holds nothing any more. If its request was ended early, that is the end of it. */
+/* A job is back on the loop: it holds nothing any more. If its request was ended early, that is the
+ * end of it. */
 void sched_returned(struct core *core, struct request *r);
 /* Its queue may have room again. */
 void sched_told_room(struct provider *p);

@@ -8,7 +8,8 @@
 #include "core/private.h"
 
 #define RESERVE_NS 1000000000ull
-#define RETRY_NS 1000000000ull /* first retry of a device that did not come back; doubles to a minute */
+#define RETRY_NS                                                                                   \
+	1000000000ull /* first retry of a device that did not come back; doubles to a minute */
 
 static const uint8_t edges[] = {
 	[PROVIDER_NONE] = 1 << PROVIDER_STARTING,
@@ -110,9 +111,9 @@ void provider_use_reservation(struct provider *p, const void *conn)
 
 bool sched_reserve(struct core *core, const void *conn, uint32_t provider_row1)
 {
-	struct provider *p =
-		provider_row1 && provider_row1 <= TABLE_PROVIDERS ? core->providers[provider_row1 - 1]
-								   : NULL;
+	struct provider *p = provider_row1 && provider_row1 <= TABLE_PROVIDERS
+				     ? core->providers[provider_row1 - 1]
+				     : NULL;
 
 	if (!p || !p->hardware || !provider_is_usable(p))
 		return true;
@@ -172,7 +173,8 @@ static void readmit(struct provider *p)
 	sched_arm(core);
 }
 
-/* Jobs a device did not give back although it was reset: their output is private, so their requests can end. */
+/* Jobs a device did not give back although it was reset: their output is private, so their requests
+ * can end. */
 static void abandon_flying(struct provider *p)
 {
 	list_for_each_safe(l, tmp, &p->flying)
@@ -186,7 +188,8 @@ static void abandon_flying(struct provider *p)
 	}
 }
 
-/* Reset, then known answers. A device's slots are called on the loop, so both hold it for a moment. */
+/* Reset, then known answers. A device's slots are called on the loop, so both hold it for a moment.
+ */
 static void try_to_return(struct provider *p)
 {
 	const struct kcf_provider_ops *ops = p->inst.desc->ops;
@@ -305,7 +308,8 @@ void provider_check_drained(struct provider *p)
 {
 	if (p->state == PROVIDER_DRAINING && !p->checking) {
 		p->checking = true;
-		sched_arm(p->core); /* not from inside whoever holds something of it: in the next run */
+		sched_arm(p->core); /* not from inside whoever holds something of it: in the next
+				       run */
 	}
 }
 

@@ -7,8 +7,8 @@
  *   READY, BUSY, FAILED -> DRAINING -> GONE
  *   STARTING -> GONE
  *
- * Only READY and BUSY are usable. Load and reset give a new generation. A structure is kept after GONE, because a job
- * may come back late. Loop thread; modules are read and started on a worker.
+ * Only READY and BUSY are usable. Load and reset give a new generation. A structure is kept after
+ * GONE, because a job may come back late. Loop thread; modules are read and started on a worker.
  */
 #pragma once
 
@@ -20,8 +20,8 @@
 #include "spi/worker.h"
 
 #define PROVIDER_RESERVATIONS 32u
-#define PROVIDER_DRAIN_NS 5000000000ull
-#define LOAD_FAILURE_NS 60000000000ull
+#define PROVIDER_DRAIN_NS     5000000000ull
+#define LOAD_FAILURE_NS       60000000000ull
 
 struct mech;
 struct offer;
@@ -34,7 +34,7 @@ struct reservation {
 struct provider {
 	struct list link; /* of core->gone */
 	struct core *core;
-	unsigned row; /* of the table */
+	unsigned row;            /* of the table */
 	char name[KCF_NAME_MAX]; /* instance */
 	char module_name[KCF_NAME_MAX];
 	const struct module *module;
@@ -52,11 +52,11 @@ struct provider {
 	unsigned n_batch, n_flying, slots;
 	unsigned n_preparing; /* keys, on workers */
 	unsigned n_using;     /* requests that have chosen it */
-	bool checking;	      /* is it drained? to be seen in the next run */
+	bool checking;        /* is it drained? to be seen in the next run */
 	bool stopped;
 	unsigned errors_in_row;
 	const char *must_fail; /* why it is to leave service in the next run, or NULL */
-	bool was_full; /* its queue, since the last ROOM */
+	bool was_full;         /* its queue, since the last ROOM */
 	struct reservation reserved[PROVIDER_RESERVATIONS];
 	unsigned n_reserved;
 	uint64_t failures, returns;
@@ -104,8 +104,9 @@ static inline struct provider *provider_of(const struct prepared *prepared)
 /* Read the manifests; load the default software provider. */
 enum kcf_status loads_init(struct core *core);
 void loads_deinit(struct core *core);
-/* Is there a module, not loaded, that offers this name? Then start loading it (or join the load under way): KCF_QUEUED,
- * and parked requests and finders go on when it is there. Else KCF_MECH_NOT_SUPPORTED or why it failed lately. */
+/* Is there a module, not loaded, that offers this name? Then start loading it (or join the load
+ * under way): KCF_QUEUED, and parked requests and finders go on when it is there. Else
+ * KCF_MECH_NOT_SUPPORTED or why it failed lately. */
 struct load;
 enum kcf_status load_for_mech(struct core *core, const char *mech_name, struct load **ret);
 struct list *load_parked(struct load *load);
@@ -116,8 +117,9 @@ enum kcf_status load_on_done(struct load *load, core_done done, void *arg);
 /* ---- register.c ---- */
 
 /* Takes host; module is started: enter it in registry and table. */
-enum kcf_status provider_register(struct core *core, const struct module *module, const char *module_name,
-				  const char *name, struct host *host, void *prov);
+enum kcf_status provider_register(struct core *core, const struct module *module,
+				  const char *module_name, const char *name, struct host *host,
+				  void *prov);
 /* Out of registry and table. True: nothing of it is left anywhere, and it was stopped. */
 bool provider_unregister(struct provider *p);
 unsigned provider_ask_slots(const struct provider *p);

@@ -43,10 +43,11 @@ static void add_offers(struct provider *p)
 		*offer = (struct offer){
 			.provider = p, .row = i, .desc = &desc->rows[i], .enabled = true};
 		if (!m || !mech_add_offer(core, m, offer)) {
-			p->host->base.log(&p->host->base, KCF_LOG_WARNING,
-					  "%s is left out: %s", desc->rows[i].name,
-					  m ? "too many providers offer it"
-					    : "its parameter kind is another, or the table is full");
+			p->host->base.log(
+				&p->host->base, KCF_LOG_WARNING, "%s is left out: %s",
+				desc->rows[i].name,
+				m ? "too many providers offer it"
+				  : "its parameter kind is another, or the table is full");
 			continue;
 		}
 		offer->stat = stats_get(core, m->number, p->name,
@@ -62,8 +63,9 @@ static void tell(struct provider *p)
 			core_event(p->core, KCF_EVENT_MECH_ADDED, p->offers[i].mech->name, p->name);
 }
 
-enum kcf_status provider_register(struct core *core, const struct module *module, const char *module_name,
-				  const char *name, struct host *host, void *prov)
+enum kcf_status provider_register(struct core *core, const struct module *module,
+				  const char *module_name, const char *name, struct host *host,
+				  void *prov)
 {
 	const struct kcf_provider_desc *desc = module->desc;
 	int row = free_row(core);

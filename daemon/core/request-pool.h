@@ -4,8 +4,8 @@
 
 struct request;
 
-/* Its memory stays for a user besides the owner, even after request_free; the last unhold then wipes it and gives it
- * back. */
+/* Its memory stays for a user besides the owner, even after request_free; the last unhold then
+ * wipes it and gives it back. */
 void request_hold(struct request *r);
 void request_unhold(struct request *r);
 /* Free what is kept for later requests. */

@@ -8,7 +8,8 @@
 #include "core/sched.h"
 #include "core/template.h"
 
-/* Request, scheduler's part and private memory are one allocation, kept by size for the next request. */
+/* Request, scheduler's part and private memory are one allocation, kept by size for the next
+ * request. */
 struct record {
 	struct request r;
 	struct request_sched s;
@@ -17,7 +18,7 @@ struct record {
 	_Alignas(16) uint8_t mem[];
 };
 
-#define CLASSES 4u
+#define CLASSES    4u
 #define CLASS_NONE CLASSES
 
 static const struct {
@@ -40,7 +41,7 @@ static unsigned class_of(size_t mem_len)
 	unsigned class = 0;
 
 	while (class < CLASSES && classes[class].mem_len < mem_len)
-		class++;
+		class ++;
 	return class;
 }
 
@@ -136,7 +137,7 @@ void request_unhold(struct request *r)
 
 void request_pool_trim(void)
 {
-	for (unsigned class = 0; class < CLASSES; class++) {
+	for (unsigned class = 0; class < CLASSES; class ++) {
 		struct list *l;
 
 		while (pool[class].n > 0 && (l = list_pop(&pool[class].free))) {

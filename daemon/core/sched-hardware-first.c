@@ -2,9 +2,9 @@
 /*
  * sched-hardware-first - the order of candidates in the default mode.
  *
- * A device from the mechanism's threshold up, the least loaded first; then software; then a device below the threshold. A
- * preference comes before the threshold. The beginning of a context has no size, so only a preference makes it begin
- * on a device where software could do it.
+ * A device from the mechanism's threshold up, the least loaded first; then software; then a device
+ * below the threshold. A preference comes before the threshold. The beginning of a context has no
+ * size, so only a preference makes it begin on a device where software could do it.
  */
 #include "core/private.h"
 

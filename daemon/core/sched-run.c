@@ -2,9 +2,9 @@
 /*
  * sched-run - runs what was chosen: on the loop, on workers, on devices; and takes it back.
  *
- * Small jobs run on the loop itself, in bursts, up to a bounded time a turn; long ones go to workers, at most two per
- * worker, so that what is not started stays in the fair queue. A device gets bursts while it has slots. No system call on the
- * software path of small jobs.
+ * Small jobs run on the loop itself, in bursts, up to a bounded time a turn; long ones go to
+ * workers, at most two per worker, so that what is not started stays in the fair queue. A device
+ * gets bursts while it has slots. No system call on the software path of small jobs.
  */
 #include <assert.h>
 #include <string.h>
@@ -16,11 +16,11 @@
 #include "core/steps.h"
 #include "spi/cost.h"
 
-#define BURST 32u
-#define TURN_NS 1000000u     /* predicted work the loop does itself in one turn */
-#define DIRECT_NS 250000u    /* beyond this much due already the loop is not free */
-#define BACKLOG 32u	     /* requests left in the queue after a turn: workers help with small ones */
-#define NUDGE_NS 1000000u    /* a device that refused with nothing in flight is asked again */
+#define BURST     32u
+#define TURN_NS   1000000u /* predicted work the loop does itself in one turn */
+#define DIRECT_NS 250000u  /* beyond this much due already the loop is not free */
+#define BACKLOG   32u /* requests left in the queue after a turn: workers help with small ones */
+#define NUDGE_NS  1000000u /* a device that refused with nothing in flight is asked again */
 
 /* ---- where ---- */
 
@@ -327,13 +327,14 @@ static void burst_run(struct core *core, struct burst *b)
 	b->n = 0;
 }
 
-/* Collect what can go to the provider in one call; run what was collected when the next one differs. */
+/* Collect what can go to the provider in one call; run what was collected when the next one
+ * differs. */
 static void burst_add(struct core *core, struct burst *b, struct request *r)
 {
 	struct request_sched *s = r->sched;
 
-	if (b->n && (b->n == BURST || s->stage.fused ||
-		     b->rs[0]->sched->prepared != s->prepared || b->rs[0]->sched->stage.fused))
+	if (b->n && (b->n == BURST || s->stage.fused || b->rs[0]->sched->prepared != s->prepared ||
+		     b->rs[0]->sched->stage.fused))
 		burst_run(core, b);
 	if (begin(core, r, AT_LOOP))
 		b->rs[b->n++] = r;
@@ -410,7 +411,7 @@ static void give_to_workers(struct core *core, struct request *const *rs, unsign
 struct taking {
 	struct core *core;
 	unsigned workers; /* long jobs that may still be handed over */
-	bool backlog;	  /* small ones go to workers too */
+	bool backlog;     /* small ones go to workers too */
 };
 
 static bool may_take(const struct queue_item *item, void *arg)
@@ -422,7 +423,8 @@ static bool may_take(const struct queue_item *item, void *arg)
 	return here || t->workers > 0;
 }
 
-/* The next of the queue; NULL: none that may be taken. A request whose provider may no longer be used goes elsewhere. */
+/* The next of the queue; NULL: none that may be taken. A request whose provider may no longer be
+ * used goes elsewhere. */
 static struct request *take(struct taking *t)
 {
 	struct core *core = t->core;
@@ -436,8 +438,7 @@ static struct request *take(struct taking *t)
 		s = sched_of_item(item);
 		s->at = AT_NOWHERE;
 		s->queue_ns += core_now(core) - s->since_ns;
-		if (context_of(s->r) ||
-		    (s->offer->enabled && provider_is_usable(s->provider)))
+		if (context_of(s->r) || (s->offer->enabled && provider_is_usable(s->provider)))
 			return s->r;
 		sched_unchoose(s);
 		sched_route(core, s->r);
@@ -527,7 +528,8 @@ void sched_device_returned(struct provider *p, struct kcf_job *job)
 	wake_post(&p->core->wake, &s->work.node);
 }
 
-/* The device takes nothing now: r waits at the head, or goes elsewhere if it must not wait or the device is gone. */
+/* The device takes nothing now: r waits at the head, or goes elsewhere if it must not wait or the
+ * device is gone. */
 static void wait_at_head(struct core *core, struct request *r)
 {
 	struct request_sched *s = r->sched;
@@ -677,7 +679,8 @@ void sched_redispatch(struct core *core, struct provider *p, bool keep_contexts)
 		else
 			sched_reroute(core, s->r);
 	}
-	while (!list_empty(&kept)) { /* the last one first; what was in the batch is more than the bound may permit */
+	while (!list_empty(&kept)) { /* the last one first; what was in the batch is more than the
+					bound may permit */
 		struct request_sched *s = sched_of_link(kept.prev);
 
 		list_remove(kept.prev);

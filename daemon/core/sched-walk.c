@@ -2,8 +2,9 @@
 /*
  * sched-walk - who could run a request's next job, in which order, and the one walk over them.
  *
- * Every look is written to the trace. A software candidate serves at once when the loop or a worker is free and
- * nothing waits in the software queue; a device when it is READY and nothing waits in its queue.
+ * Every look is written to the trace. A software candidate serves at once when the loop or a worker
+ * is free and nothing waits in the software queue; a device when it is READY and nothing waits in
+ * its queue.
  */
 #include <assert.h>
 #include <string.h>
@@ -24,7 +25,7 @@ struct walk {
 	struct candidate c[TABLE_OFFERS];
 	unsigned n;
 	unsigned why_not[WHY_COUNT]; /* how many fell out for what */
-	uint32_t full_row1; /* the first device without room */
+	uint32_t full_row1;          /* the first device without room */
 };
 
 static bool key_size_ok(const struct kcf_mech_row *row, const struct key *k)
@@ -41,8 +42,9 @@ static bool key_size_ok(const struct kcf_mech_row *row, const struct key *k)
 
 static bool key_format_ok(const struct kcf_mech_row *row, const struct key *k)
 {
-	uint32_t formats = row->flags & (KCF_ROW_FORMAT(KCF_KEY_RAW) | KCF_ROW_FORMAT(KCF_KEY_PKCS8) |
-					 KCF_ROW_FORMAT(KCF_KEY_SPKI));
+	uint32_t formats =
+		row->flags & (KCF_ROW_FORMAT(KCF_KEY_RAW) | KCF_ROW_FORMAT(KCF_KEY_PKCS8) |
+			      KCF_ROW_FORMAT(KCF_KEY_SPKI));
 
 	if (row->classes & KCF_CLASS_KEYGEN)
 		return true;
@@ -205,7 +207,8 @@ static void walk_begin(struct walk *w, struct core *core, struct request *r)
 	r->sched->trace = w->trace->number;
 }
 
-/* The other half of a fused dual operation: the first software that offers the MAC and takes its key. */
+/* The other half of a fused dual operation: the first software that offers the MAC and takes its
+ * key. */
 static enum kcf_status choose_mac(struct walk *w)
 {
 	struct request_sched *s = w->r->sched;

@@ -455,9 +455,8 @@ uint32_t sched_position(struct core *core, const struct request *r)
 {
 	const struct request_sched *s = r->sched;
 
-	return s->at == AT_SOFTWARE_QUEUE || s->at == AT_HARDWARE_QUEUE
-		       ? queue_position(&s->item)
-		       : 0;
+	return s->at == AT_SOFTWARE_QUEUE || s->at == AT_HARDWARE_QUEUE ? queue_position(&s->item)
+									: 0;
 }
 
 uint32_t sched_units_free(struct core *core)

@@ -43,12 +43,14 @@ void stats_deinit(struct core *core)
 			caller_free(list_entry(s->callers[i].next, struct caller, link));
 }
 
-struct stats_row *stats_get(struct core *core, uint32_t mech, const char *provider, enum stat_place place)
+struct stats_row *stats_get(struct core *core, uint32_t mech, const char *provider,
+			    enum stat_place place)
 {
 	struct stats *s = &core->stats;
 	struct stats_row *row;
 
-	list_for_each(l, &s->rows) {
+	list_for_each(l, &s->rows)
+	{
 		row = list_entry(l, struct stats_row, link);
 		if (row->mech == mech && row->place == place && !strcmp(row->provider, provider))
 			return row;
@@ -91,7 +93,8 @@ static struct caller *caller_get(struct stats *s, const void *conn)
 	struct list *bucket = &s->callers[((uintptr_t)conn >> 6) % STATS_CALLER_HASH];
 	struct caller *c;
 
-	list_for_each(l, bucket) {
+	list_for_each(l, bucket)
+	{
 		c = list_entry(l, struct caller, link);
 		if (c->conn == conn)
 			return c;
@@ -116,8 +119,8 @@ static struct caller_count *caller_last(struct caller *c, const struct caller_co
 	if (!grown_last)
 		return NULL;
 	c->last = grown_last;
-	c->last[c->n] = (struct caller_count){.mech = count->mech,
-					      .provider_row1 = count->provider_row1};
+	c->last[c->n] =
+		(struct caller_count){.mech = count->mech, .provider_row1 = count->provider_row1};
 	return &c->last[c->n++];
 }
 

@@ -2,15 +2,16 @@
 /*
  * stats - counters per provider, mechanism and place.
  *
- * A row is made at a provider's registration or at a client's first report and stays. Rows are bounded; what does not fit is
- * counted in one row "other". Histograms have a bucket per power of two from 1 us. Loop thread.
+ * A row is made at a provider's registration or at a client's first report and stays. Rows are
+ * bounded; what does not fit is counted in one row "other". Histograms have a bucket per power of
+ * two from 1 us. Loop thread.
  */
 #pragma once
 
 #include "core/core.h"
 
-#define STATS_BUCKETS 24u
-#define STATS_MAX 4096u
+#define STATS_BUCKETS     24u
+#define STATS_MAX         4096u
 #define STATS_CALLER_HASH 256u
 
 enum stat_place { STAT_KCFD = 0, STAT_HARDWARE, STAT_CALLER, STAT_PLACES };
@@ -35,5 +36,6 @@ struct stats {
 
 void stats_init(struct core *core);
 void stats_deinit(struct core *core);
-struct stats_row *stats_get(struct core *core, uint32_t mech, const char *provider, enum stat_place place);
+struct stats_row *stats_get(struct core *core, uint32_t mech, const char *provider,
+			    enum stat_place place);
 void stat_histogram_add(uint64_t *buckets, uint64_t ns);

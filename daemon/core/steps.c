@@ -35,9 +35,9 @@ enum kcf_status steps_check(const struct request *r)
 	if (r->n_steps < 2 || r->n_steps > KCF_STEPS_MAX || r->context)
 		return KCF_ARGUMENTS_BAD;
 	for (uint32_t i = 0; i < r->n_steps; i++) {
-		enum kcf_step_kind want = i == 0		 ? KCF_STEP_INIT
+		enum kcf_step_kind want = i == 0                ? KCF_STEP_INIT
 					  : i == r->n_steps - 1 ? KCF_STEP_FINAL
-								 : KCF_STEP_UPDATE;
+								: KCF_STEP_UPDATE;
 
 		if (r->steps[i].kind != want)
 			return KCF_ARGUMENTS_BAD;

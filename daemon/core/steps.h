@@ -2,8 +2,8 @@
 /*
  * steps - init, updates and final of one operation as one request, on a hidden context.
  *
- * Pinned to the provider of the init; begun anew elsewhere only before a step was reported and while no step has overwritten
- * its own input. Loop thread.
+ * Pinned to the provider of the init; begun anew elsewhere only before a step was reported and
+ * while no step has overwritten its own input. Loop thread.
  */
 #pragma once
 

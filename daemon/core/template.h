@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * template - mechanism + key, prepared per provider at first use, remade when the provider's generation changes.
+ * template - mechanism + key, prepared per provider at first use, remade when the provider's
+ * generation changes.
  *
- * Cheap keys are prepared on the loop; the others on a worker, with the asking requests parked here. Refcounted: the api
- * layer's slot and each request hold one. Loop thread.
+ * Cheap keys are prepared on the loop; the others on a worker, with the asking requests parked
+ * here. Refcounted: the api layer's slot and each request hold one. Loop thread.
  */
 #pragma once
 
@@ -15,8 +16,8 @@ enum tmpl_slot_state { SLOT_EMPTY = 0, SLOT_WORKING, SLOT_READY, SLOT_FAILED };
 struct tmpl_slot {
 	struct prepared *prepared;
 	uint32_t generation; /* of the provider, for READY and FAILED */
-	uint8_t state;	     /* enum tmpl_slot_state */
-	uint8_t status;	     /* FAILED: why */
+	uint8_t state;       /* enum tmpl_slot_state */
+	uint8_t status;      /* FAILED: why */
 };
 
 struct tmpl {
@@ -30,8 +31,8 @@ struct tmpl {
 	struct tmpl_slot slots[TABLE_PROVIDERS];
 };
 
-/* KCF_SUCCESS: *ret is a new reference. KCF_QUEUED: a worker prepares it; requests parked at t->parked are routed again
- * when it is done. Else why this provider cannot use the key. */
+/* KCF_SUCCESS: *ret is a new reference. KCF_QUEUED: a worker prepares it; requests parked at
+ * t->parked are routed again when it is done. Else why this provider cannot use the key. */
 enum kcf_status tmpl_prepare(struct tmpl *t, const struct offer *offer, struct prepared **ret);
 /* The provider goes away: drop what was prepared with it. */
 void tmpl_forget_provider(struct core *core, const struct provider *p);

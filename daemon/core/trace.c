@@ -43,13 +43,13 @@ struct trace_entry *trace_find(struct trace *t, uint64_t number)
 }
 
 static const char *const why_words[WHY_COUNT] = {
-	[WHY_CHOSEN] = "chosen",	   [WHY_NOT_REACHED] = "not reached",
-	[WHY_DISABLED] = "disabled",	   [WHY_STATE] = "out of service",
-	[WHY_CLASS] = "other operations",  [WHY_PARTS] = "single-part only",
-	[WHY_KEY_SIZE] = "key length",	   [WHY_KEY_FORMAT] = "key format",
-	[WHY_INPUT] = "input too long",	   [WHY_FILTER] = "preference",
-	[WHY_TRIED] = "already tried",	   [WHY_BUSY] = "would wait",
-	[WHY_FULL] = "queue full",	   [WHY_TEMPLATE] = "key refused",
+	[WHY_CHOSEN] = "chosen",          [WHY_NOT_REACHED] = "not reached",
+	[WHY_DISABLED] = "disabled",      [WHY_STATE] = "out of service",
+	[WHY_CLASS] = "other operations", [WHY_PARTS] = "single-part only",
+	[WHY_KEY_SIZE] = "key length",    [WHY_KEY_FORMAT] = "key format",
+	[WHY_INPUT] = "input too long",   [WHY_FILTER] = "preference",
+	[WHY_TRIED] = "already tried",    [WHY_BUSY] = "would wait",
+	[WHY_FULL] = "queue full",        [WHY_TEMPLATE] = "key refused",
 };
 
 static const char *provider_word(struct core *core, unsigned row1)

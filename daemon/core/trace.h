@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * trace - a ring of the last scheduling decisions: who was considered, why not, who was chosen, how it ended.
+ * trace - a ring of the last scheduling decisions: who was considered, why not, who was chosen, how
+ * it ended.
  *
- * A decision is a number that counts up; its entry is filled when the job ends, unless the ring has gone round. Loop thread.
+ * A decision is a number that counts up; its entry is filled when the job ends, unless the ring has
+ * gone round. Loop thread.
  */
 #pragma once
 
@@ -14,17 +16,17 @@ enum trace_why {
 	WHY_CHOSEN = 0,
 	WHY_NOT_REACHED, /* an earlier one was taken */
 	WHY_DISABLED,
-	WHY_STATE,     /* starting, failed, draining */
-	WHY_CLASS,     /* not for this operation */
-	WHY_PARTS,     /* no contexts */
+	WHY_STATE, /* starting, failed, draining */
+	WHY_CLASS, /* not for this operation */
+	WHY_PARTS, /* no contexts */
 	WHY_KEY_SIZE,
 	WHY_KEY_FORMAT,
-	WHY_INPUT,     /* beyond its input limit */
-	WHY_FILTER,    /* preference */
+	WHY_INPUT,  /* beyond its input limit */
+	WHY_FILTER, /* preference */
 	WHY_TRIED,
-	WHY_BUSY,      /* not at once */
-	WHY_FULL,      /* no room in its queue */
-	WHY_TEMPLATE,  /* could not prepare the key */
+	WHY_BUSY,     /* not at once */
+	WHY_FULL,     /* no room in its queue */
+	WHY_TEMPLATE, /* could not prepare the key */
 	WHY_COUNT
 };
 
@@ -35,7 +37,7 @@ struct trace_entry {
 	uid_t uid;
 	uint16_t op, phase;
 	uint8_t n_considered;
-	uint8_t place; /* enum stat_place */
+	uint8_t place;  /* enum stat_place */
 	uint8_t chosen; /* provider row + 1 */
 	uint8_t queue_hops;
 	uint8_t status; /* KCF_QUEUED: not ended yet */

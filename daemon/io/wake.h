@@ -2,9 +2,9 @@
 /*
  * wake - the mailbox through which other threads talk to the loop.
  *
- * Any thread posts a node; the loop runs its function, in the order of posting. A node is its poster's until posted and
- * the loop's afterwards, and is in one mailbox once at most. Posting is one exchange, plus one wake-up when the
- * mailbox was empty; nothing is allocated.
+ * Any thread posts a node; the loop runs its function, in the order of posting. A node is its
+ * poster's until posted and the loop's afterwards, and is in one mailbox once at most. Posting is
+ * one exchange, plus one wake-up when the mailbox was empty; nothing is allocated.
  */
 #pragma once
 

@@ -4,7 +4,7 @@
 
 #include <kcf/provider.h>
 
-#define COST_SETUP_NS 1000u /* for rows that say nothing */
+#define COST_SETUP_NS   1000u /* for rows that say nothing */
 #define COST_NS_PER_KIB 1000u
 
 static inline uint64_t cost_ns(const struct kcf_mech_row *row, size_t len)

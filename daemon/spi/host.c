@@ -152,8 +152,7 @@ void host_free(struct host *h)
 	if (!h)
 		return;
 	while (!list_empty(&h->timers))
-		host_timer_free(&h->base,
-				list_entry(h->timers.next, struct kcf_host_timer, link));
+		host_timer_free(&h->base, list_entry(h->timers.next, struct kcf_host_timer, link));
 	for (unsigned i = 0; i < h->n_options; i++)
 		free(h->options[i]);
 	free(h->options);

@@ -2,8 +2,9 @@
 /*
  * host - the services kcfd lends a provider instance: log, settings, completion, notices, timers.
  *
- * One per instance; it outlives the instance, because a device may speak late. What a provider says is handed to its
- * owner (the core layer). complete may be called on any thread; the rest as provider.h says.
+ * One per instance; it outlives the instance, because a device may speak late. What a provider says
+ * is handed to its owner (the core layer). complete may be called on any thread; the rest as
+ * provider.h says.
  */
 #pragma once
 

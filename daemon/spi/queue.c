@@ -76,7 +76,8 @@ static void queue_skip_rounds(struct queue *q)
 {
 	uint64_t rounds = UINT64_MAX;
 
-	list_for_each(l, &q->active) {
+	list_for_each(l, &q->active)
+	{
 		struct queue_share *s = list_entry(l, struct queue_share, link);
 		uint64_t per_round = (uint64_t)QUEUE_QUANTUM * s->weight;
 		uint64_t cost = share_first(s)->cost;
@@ -85,15 +86,16 @@ static void queue_skip_rounds(struct queue *q)
 		if (need < rounds)
 			rounds = need;
 	}
-	list_for_each(l, &q->active) {
+	list_for_each(l, &q->active)
+	{
 		struct queue_share *s = list_entry(l, struct queue_share, link);
 
 		s->deficit += rounds * QUEUE_QUANTUM * s->weight;
 	}
 }
 
-struct queue_item *queue_pop(struct queue *q, bool (*accept)(const struct queue_item *item, void *arg),
-			     void *arg)
+struct queue_item *queue_pop(struct queue *q,
+			     bool (*accept)(const struct queue_item *item, void *arg), void *arg)
 {
 	uint32_t visited = 0, refused = 0;
 

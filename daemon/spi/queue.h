@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * queue - bounded; first in, first out within a consumer, deficit round robin by cost, with weights, between consumers.
+ * queue - bounded; first in, first out within a consumer, deficit round robin by cost, with
+ * weights, between consumers.
  *
- * Each consumer has a share in each queue. A share that holds items is on the queue's list of active shares; at its
- * turn it may spend its deficit, which grows by its weight once a round. Cost is predicted nanoseconds; what the
- * bound counts (units) is the caller's choice per item. Every item in the queue is counted in units and depth until it
- * is popped or removed. Loop thread.
+ * Each consumer has a share in each queue. A share that holds items is on the queue's list of
+ * active shares; at its turn it may spend its deficit, which grows by its weight once a round. Cost
+ * is predicted nanoseconds; what the bound counts (units) is the caller's choice per item. Every
+ * item in the queue is counted in units and depth until it is popped or removed. Loop thread.
  */
 #pragma once
 
@@ -16,10 +17,10 @@
 #define QUEUE_QUANTUM 100000u /* nanoseconds of work a share of weight 1 may do per round */
 
 struct queue_share {
-	struct list link;  /* of active shares */
+	struct list link; /* of active shares */
 	struct list items;
 	uint64_t deficit;
-	uint32_t weight;   /* at least 1 */
+	uint32_t weight; /* at least 1 */
 	uint32_t n;
 	bool in_turn; /* has got this round's deficit */
 };
@@ -34,9 +35,9 @@ struct queue_item {
 struct queue {
 	struct list active;
 	uint32_t n_active;
-	uint32_t depth;	 /* items */
-	uint64_t units;	 /* of all items */
-	uint64_t bound;	 /* units at most */
+	uint32_t depth; /* items */
+	uint64_t units; /* of all items */
+	uint64_t bound; /* units at most */
 };
 
 void queue_init(struct queue *q, uint64_t bound);
@@ -45,10 +46,10 @@ void queue_share_init(struct queue_share *s, uint32_t weight);
 bool queue_push(struct queue *q, struct queue_share *s, struct queue_item *item);
 /* Put back what was popped: first of its share, room or not, its cost given back. */
 void queue_push_front(struct queue *q, struct queue_share *s, struct queue_item *item);
-/* The next item by fairness; NULL if there is none. accept (or NULL) may refuse the first item of a share, which
- * then waits while others go. */
-struct queue_item *queue_pop(struct queue *q, bool (*accept)(const struct queue_item *item, void *arg),
-			     void *arg);
+/* The next item by fairness; NULL if there is none. accept (or NULL) may refuse the first item of a
+ * share, which then waits while others go. */
+struct queue_item *queue_pop(struct queue *q,
+			     bool (*accept)(const struct queue_item *item, void *arg), void *arg);
 /* Take an item out, wherever it stands. */
 void queue_remove(struct queue *q, struct queue_item *item);
 /* Items of the same consumer before it. */

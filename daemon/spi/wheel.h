@@ -2,9 +2,10 @@
 /*
  * wheel - many deadlines, one timer. Arming and disarming are O(1) and make no system call.
  *
- * Entries hash by time into slots of WHEEL_TICK; a bitmap finds the next slot in use, and the loop's timer is set for
- * that one alone, so a wheel without entries due soon wakes nobody. An entry beyond one turn stays in its slot until its time
- * has come. Never early, at most two ticks late. Loop thread.
+ * Entries hash by time into slots of WHEEL_TICK; a bitmap finds the next slot in use, and the
+ * loop's timer is set for that one alone, so a wheel without entries due soon wakes nobody. An
+ * entry beyond one turn stays in its slot until its time has come. Never early, at most two ticks
+ * late. Loop thread.
  */
 #pragma once
 
@@ -13,20 +14,20 @@
 #include <uv.h>
 #include "base/list.h"
 
-#define WHEEL_TICK 4000000u /* nanoseconds */
+#define WHEEL_TICK  4000000u /* nanoseconds */
 #define WHEEL_SLOTS 1024u
 
 struct wheel_entry {
 	struct list link;
-	uint64_t at_ns; /* 0: not armed */
+	uint64_t at_ns;                    /* 0: not armed */
 	void (*fn)(struct wheel_entry *e); /* disarmed before it runs */
 };
 
 struct wheel {
 	struct list slots[WHEEL_SLOTS];
 	uint64_t used[WHEEL_SLOTS / 64]; /* bit per slot */
-	uint64_t done_tick;  /* all slots up to here were looked at */
-	uint64_t armed_tick; /* the timer is set for this one; UINT64_MAX: not set */
+	uint64_t done_tick;              /* all slots up to here were looked at */
+	uint64_t armed_tick;             /* the timer is set for this one; UINT64_MAX: not set */
 	uint32_t n;
 	uv_timer_t timer;
 };

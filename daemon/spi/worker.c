@@ -82,7 +82,8 @@ static bool wait_for_work(struct worker_pool *p)
 	return !list_empty(&p->todo);
 }
 
-/* A fair part of what waits, so that one worker does not hold what others could start. Lock held. */
+/* A fair part of what waits, so that one worker does not hold what others could start. Lock held.
+ */
 static unsigned take_burst(struct worker_pool *p, struct work **works)
 {
 	unsigned n = p->n_todo / p->max, taken = 0; /* others may be starting yet */

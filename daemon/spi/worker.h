@@ -2,9 +2,10 @@
 /*
  * worker - threads that run what would hold up the loop.
  *
- * The loop hands over bursts of work; an idle worker takes several at once, runs them and posts each to the mailbox,
- * where its done function runs on the loop. Workers touch their work and the mailbox, nothing else. The pool grows when
- * work comes and no worker is idle, and shrinks when one was idle for long; between its bounds.
+ * The loop hands over bursts of work; an idle worker takes several at once, runs them and posts
+ * each to the mailbox, where its done function runs on the loop. Workers touch their work and the
+ * mailbox, nothing else. The pool grows when work comes and no worker is idle, and shrinks when one
+ * was idle for long; between its bounds.
  */
 #pragma once
 
@@ -51,7 +52,8 @@ static inline void worker_done(struct worker_pool *p)
 {
 	p->outstanding--;
 }
-/* Runs what was handed over, then joins every thread; the mailbox may hold done works afterwards. */
+/* Runs what was handed over, then joins every thread; the mailbox may hold done works afterwards.
+ */
 void worker_pool_deinit(struct worker_pool *p);
 /* Threads now, for statistics. Thread: any. */
 unsigned worker_threads(struct worker_pool *p);

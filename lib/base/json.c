@@ -137,7 +137,8 @@ void json_u64(struct json *j, const char *key, uint64_t value)
 	char text[24];
 
 	json_key(j, key);
-	json_append(j, text, (size_t)snprintf(text, sizeof(text), "%llu", (unsigned long long)value));
+	json_append(j, text,
+		    (size_t)snprintf(text, sizeof(text), "%llu", (unsigned long long)value));
 }
 
 void json_double(struct json *j, const char *key, double value)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * json - appends JSON text to a growing buffer. Commas and escaping are its business; nesting is the caller's, checked by
- * asserts. One owner, any thread. An allocation failure is remembered and told by json_ok.
+ * json - appends JSON text to a growing buffer. Commas and escaping are its business; nesting is
+ * the caller's, checked by asserts. One owner, any thread. An allocation failure is remembered and
+ * told by json_ok.
  */
 #pragma once
 

@@ -11,12 +11,12 @@
 
 #define SLAB_SIZE (64u * 1024)
 #define CLASS_MIN 64u
-#define CLASSES 9u /* 64 ... 16384; larger blocks get a mapping of their own */
+#define CLASSES   9u /* 64 ... 16384; larger blocks get a mapping of their own */
 
 /* In front of every block. */
 struct block {
 	struct block *next; /* while free */
-	size_t size;	    /* whole block with this header */
+	size_t size;        /* whole block with this header */
 };
 
 _Static_assert(sizeof(struct block) == 16, "blocks stay 16-aligned");
@@ -61,7 +61,7 @@ static unsigned class_of(size_t size)
 	unsigned class = 0;
 
 	while (class < CLASSES && (size_t)CLASS_MIN << class < size)
-		class++;
+		class ++;
 	return class;
 }
 

@@ -2,9 +2,9 @@
 /*
  * secret - memory for key bytes: out of swap and core dumps, wiped when freed.
  *
- * Blocks come from slabs mapped from memfd_secret where the kernel has it, else from locked anonymous memory that is
- * left out of dumps. Where the memory lock limit is too small the slab is used unlocked and secret_locked() says so.
- * Any thread.
+ * Blocks come from slabs mapped from memfd_secret where the kernel has it, else from locked
+ * anonymous memory that is left out of dumps. Where the memory lock limit is too small the slab is
+ * used unlocked and secret_locked() says so. Any thread.
  */
 #pragma once
 

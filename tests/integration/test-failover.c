@@ -181,7 +181,7 @@ START_TEST(a_device_that_dies_gives_back_its_queue)
 	admin_do(&kcfd, "set", "fault0.slots", "2", NULL);
 	admin_do(&kcfd, "set", "fault0.gate", "closed", NULL);
 	for (unsigned i = 0; i < MANY; i++) {
-		struct kcf_call_req req = collect_req(&done, 0);
+		struct kcf_call_req req = collect_req(&done, KCF_ALWAYS_QUEUE);
 		struct kcf_data out = kcf_flat(buf[i], 32);
 
 		req.preference = KCF_PREFER_HARDWARE;

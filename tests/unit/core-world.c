@@ -7,7 +7,8 @@
 struct world world;
 struct limits world_limits;
 
-static void on_event(void *arg, enum kcf_event_type type, const char *mechanism, const char *provider)
+static void on_event(void *arg, enum kcf_event_type type, const char *mechanism,
+		     const char *provider)
 {
 	world.events[type]++;
 }
@@ -26,7 +27,8 @@ static void on_alive(uv_timer_t *t)
 void world_setup(void)
 {
 	static const struct core_events events = {.event = on_event, .room = on_room};
-	struct core_config config = {.loop = &world.loop, .module_dir = TEST_MODULE_DIR, .events = &events};
+	struct core_config config = {
+		.loop = &world.loop, .module_dir = TEST_MODULE_DIR, .events = &events};
 
 	memset(&world, 0, sizeof(world));
 	if (!world_limits.connections)
@@ -190,7 +192,8 @@ void world_set(const char *name, const char *value)
 {
 	char err[256] = "";
 
-	ck_assert_msg(core_set(world.core, name, value, err, sizeof(err)) == KCF_SUCCESS, "%s", err);
+	ck_assert_msg(core_set(world.core, name, value, err, sizeof(err)) == KCF_SUCCESS, "%s",
+		      err);
 }
 
 struct provider *world_provider(const char *name)

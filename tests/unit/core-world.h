@@ -2,7 +2,8 @@
 /*
  * core-world - a core on a loop of its own with the built modules, and requests in two lines.
  *
- * What the api layer does with a request is done here: made, submitted, remembered when complete, freed by the test.
+ * What the api layer does with a request is done here: made, submitted, remembered when complete,
+ * freed by the test.
  */
 #pragma once
 
@@ -13,7 +14,7 @@
 struct sent {
 	struct request *r;
 	unsigned completed; /* how often */
-	unsigned order;	    /* the how-manieth to complete, from 1 */
+	unsigned order;     /* the how-manieth to complete, from 1 */
 	unsigned n_steps;
 	unsigned steps[KCF_STEPS_MAX];
 	uint8_t out[4096];

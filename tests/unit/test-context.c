@@ -378,7 +378,8 @@ END_TEST
 
 /* ---- steps ---- */
 
-static void steps_init(struct sent *one, struct tmpl *t, uint16_t op, unsigned updates, unsigned each)
+static void steps_init(struct sent *one, struct tmpl *t, uint16_t op, unsigned updates,
+		       unsigned each)
 {
 	sent_init(one, t, op, NULL, 0);
 	one->r->in.n_iov = one->r->out.n_iov = 0;
@@ -391,7 +392,8 @@ static void steps_init(struct sent *one, struct tmpl *t, uint16_t op, unsigned u
 		one->step_iov[2 * i + 1] = (struct iovec){one->out + 64 * i, 64};
 		one->step[i].kind = i <= updates ? KCF_STEP_UPDATE : KCF_STEP_FINAL;
 		if (i <= updates)
-			one->step[i].in = (struct request_data){&one->step_iov[2 * i], 1, false, each};
+			one->step[i].in =
+				(struct request_data){&one->step_iov[2 * i], 1, false, each};
 		one->step[i].out = (struct request_data){&one->step_iov[2 * i + 1], 1, false, 64};
 	}
 }

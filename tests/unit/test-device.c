@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The hardware half of the scheduler, on the pretended device: rows of the contract, failover, health. */
+/* The hardware half of the scheduler, on the pretended device: rows of the contract, failover,
+ * health. */
 #include "unit/core-world.h"
 
 static const uint8_t key[16] = "0123456789abcdef";
@@ -258,8 +259,8 @@ END_TEST
 
 START_TEST(device_faults_fail_over_invisibly)
 {
-	static const char *const faults[] = {"device-error",	"device-memory",  "device-removed", "busy",
-					     "buffer-too-big", "key-size-range"};
+	static const char *const faults[] = {"device-error", "device-memory",  "device-removed",
+					     "busy",         "buffer-too-big", "key-size-range"};
 
 	device("4");
 	world_set("dev.gate", "open");
@@ -521,7 +522,9 @@ int main(void)
 	tcase_add_test(tc, a_result_longer_than_its_room_is_a_device_error);
 	tcase_add_test(tc, a_lost_job_times_the_device_out_and_runs_elsewhere);
 	tcase_add_test(tc, a_deadline_on_the_device_ends_the_request_and_later_the_device);
-	tcase_add_test(tc, too_many_errors_in_a_row_take_it_out_of_service_and_known_answers_bring_it_back);
+	tcase_add_test(
+		tc,
+		too_many_errors_in_a_row_take_it_out_of_service_and_known_answers_bring_it_back);
 	tcase_add_test(tc, a_device_that_fails_its_known_answers_stays_out);
 	tcase_add_test(tc, a_failing_device_gives_its_queue_to_others);
 	tcase_add_test(tc, output_over_input_can_be_repeated_elsewhere);

@@ -20,8 +20,7 @@ START_TEST(nests_and_separates)
 	json_double(&j, "d", 0.25);
 	json_end_object(&j);
 	ck_assert(json_ok(&j));
-	ck_assert_str_eq(j.text,
-			 "{\"n\":18446744073709551615,\"a\":[\"x\",false,{}],\"d\":0.25}");
+	ck_assert_str_eq(j.text, "{\"n\":18446744073709551615,\"a\":[\"x\",false,{}],\"d\":0.25}");
 	json_deinit(&j);
 }
 END_TEST

@@ -169,7 +169,8 @@ START_TEST(named_keys_are_for_those_listed)
 	write_file(bytes, 16, 0600);
 	ck_assert_msg(add("backup", false, false, err) == KCF_SUCCESS, "%s", err);
 	ck_assert_int_eq(add("backup", false, false, err), KCF_ALREADY_EXISTS);
-	ck_assert_int_eq(key_find(world.core, world.consumer, NULL, NULL, "backup", &k), KCF_SUCCESS);
+	ck_assert_int_eq(key_find(world.core, world.consumer, NULL, NULL, "backup", &k),
+			 KCF_SUCCESS);
 	ck_assert_mem_eq(k->bytes, bytes, 16);
 	ck_assert_int_eq(key_find(world.core, member, NULL, NULL, "backup", &k), KCF_SUCCESS);
 	ck_assert_int_eq(key_find(world.core, stranger, NULL, NULL, "backup", &k),
@@ -197,9 +198,10 @@ START_TEST(files_others_can_touch_are_refused)
 }
 END_TEST
 
-static const char ed25519_pem[] = "-----BEGIN PRIVATE KEY-----\n"
-				  "MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n"
-				  "-----END PRIVATE KEY-----\n";
+static const char ed25519_pem[] =
+	"-----BEGIN PRIVATE KEY-----\n"
+	"MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n"
+	"-----END PRIVATE KEY-----\n";
 
 START_TEST(pem_and_der_are_recognised_and_damage_is_told)
 {
@@ -246,7 +248,8 @@ START_TEST(a_named_key_signs_and_shows_its_public_half)
 	ck_assert_int_eq(sent_do(&s, t, KCF_OP_SIGN, "abc", 3), KCF_SUCCESS);
 	ck_assert_uint_eq(s.r->out_len, 64);
 	sent_free(&s);
-	k = (struct kcf_key_data){.format = named->format, .bytes = named->bytes, .len = named->len};
+	k = (struct kcf_key_data){
+		.format = named->format, .bytes = named->bytes, .len = named->len};
 	p = tmpl_of(key_public_mech(&k), named);
 	ck_assert_int_eq(sent_do(&s, p, KCF_OP_PUBLIC, NULL, 0), KCF_SUCCESS);
 	ck_assert_uint_eq(s.r->out_len, 44);
@@ -260,16 +263,18 @@ START_TEST(pkcs1_decryption_is_off_unless_allowed)
 {
 	struct key *k = import(0);
 
-	ck_assert_int_eq(key_permits(k, KCF_KEY_USE(KCF_OP_DECRYPT), KCF_M_RSA_PKCS, KCF_OP_DECRYPT),
-			 KCF_KEY_FUNCTION_NOT_PERMITTED);
-	ck_assert_int_eq(key_permits(k, KCF_KEY_USE(KCF_OP_DECRYPT), KCF_M_RSA_PKCS_OAEP,
-				     KCF_OP_DECRYPT),
-			 KCF_SUCCESS);
+	ck_assert_int_eq(
+		key_permits(k, KCF_KEY_USE(KCF_OP_DECRYPT), KCF_M_RSA_PKCS, KCF_OP_DECRYPT),
+		KCF_KEY_FUNCTION_NOT_PERMITTED);
+	ck_assert_int_eq(
+		key_permits(k, KCF_KEY_USE(KCF_OP_DECRYPT), KCF_M_RSA_PKCS_OAEP, KCF_OP_DECRYPT),
+		KCF_SUCCESS);
 	ck_assert_int_eq(key_permits(k, KCF_KEY_USE(KCF_OP_SIGN), KCF_M_RSA_PKCS, KCF_OP_SIGN),
 			 KCF_SUCCESS);
 	k->pkcs1_decrypt = true;
-	ck_assert_int_eq(key_permits(k, KCF_KEY_USE(KCF_OP_DECRYPT), KCF_M_RSA_PKCS, KCF_OP_DECRYPT),
-			 KCF_SUCCESS);
+	ck_assert_int_eq(
+		key_permits(k, KCF_KEY_USE(KCF_OP_DECRYPT), KCF_M_RSA_PKCS, KCF_OP_DECRYPT),
+		KCF_SUCCESS);
 	key_destroy_owner(world.core, &conn_a);
 }
 END_TEST

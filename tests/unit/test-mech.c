@@ -133,8 +133,9 @@ END_TEST
 
 START_TEST(charges_stop_at_the_limit)
 {
-	ck_assert_int_eq(consumer_charge(world.consumer, CHARGE_ARENA, world.core->limits.user_arena),
-			 KCF_SUCCESS);
+	ck_assert_int_eq(
+		consumer_charge(world.consumer, CHARGE_ARENA, world.core->limits.user_arena),
+		KCF_SUCCESS);
 	ck_assert_int_eq(consumer_charge(world.consumer, CHARGE_ARENA, 1), KCF_QUOTA_EXCEEDED);
 	ck_assert_int_eq(consumer_charge(world.consumer, CHARGE_ARENA, UINT64_MAX),
 			 KCF_QUOTA_EXCEEDED);

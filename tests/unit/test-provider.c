@@ -89,7 +89,8 @@ START_TEST(finds_by_every_spelling)
 {
 	uint32_t number = 0;
 
-	ck_assert_int_eq(mech_find(world.core, "CKM_AES_GCM", on_found, NULL, &number), KCF_SUCCESS);
+	ck_assert_int_eq(mech_find(world.core, "CKM_AES_GCM", on_found, NULL, &number),
+			 KCF_SUCCESS);
 	ck_assert_uint_eq(number, KCF_M_AES_GCM);
 	ck_assert_int_eq(mech_find(world.core, "aes-gcm", on_found, NULL, &number), KCF_SUCCESS);
 	ck_assert_uint_eq(number, KCF_M_AES_GCM);

@@ -286,9 +286,8 @@ START_TEST(preference_and_policy_choose_among_software)
 	ck_assert_int_eq(sent_do(&s, t, KCF_OP_DIGEST, "abc", 3), KCF_SUCCESS);
 	ck_assert_uint_eq(s.r->provider_row1, world_provider("openssl")->row + 1);
 	sent_free(&s);
-	ck_assert_int_eq(
-		core_enable(world.core, "openssl", "CKM_SHA256", false, err, sizeof(err)),
-		KCF_SUCCESS);
+	ck_assert_int_eq(core_enable(world.core, "openssl", "CKM_SHA256", false, err, sizeof(err)),
+			 KCF_SUCCESS);
 	ck_assert_int_eq(sent_do(&s, t, KCF_OP_DIGEST, "abc", 3), KCF_SUCCESS);
 	ck_assert_uint_eq(s.r->provider_row1, world_provider("nettle")->row + 1);
 	sent_free(&s);
@@ -364,15 +363,17 @@ START_TEST(counts_and_traces_what_it_did)
 	json_init(&j);
 	core_stats(world.core, &j);
 	ck_assert(json_ok(&j));
-	ck_assert_ptr_nonnull(strstr(j.text, "{\"provider\":\"openssl\",\"mechanism\":\"CKM_SHA256\","
-					     "\"place\":\"kcfd\",\"ops\":3,\"bytes\":15,\"errors\":0"));
+	ck_assert_ptr_nonnull(strstr(j.text,
+				     "{\"provider\":\"openssl\",\"mechanism\":\"CKM_SHA256\","
+				     "\"place\":\"kcfd\",\"ops\":3,\"bytes\":15,\"errors\":0"));
 	json_deinit(&j);
 	json_init(&j);
 	json_object(&j, NULL);
 	core_trace(world.core, &j, 1);
 	json_end_object(&j);
-	ck_assert_ptr_nonnull(strstr(j.text, "\"considered\":[{\"provider\":\"openssl\",\"why\":\"chosen\"}],"
-					     "\"chosen\":\"openssl\",\"place\":\"kcfd\",\"queue_hops\":0"));
+	ck_assert_ptr_nonnull(
+		strstr(j.text, "\"considered\":[{\"provider\":\"openssl\",\"why\":\"chosen\"}],"
+			       "\"chosen\":\"openssl\",\"place\":\"kcfd\",\"queue_hops\":0"));
 	json_deinit(&j);
 	json_init(&j);
 	core_consumers(world.core, &j);
