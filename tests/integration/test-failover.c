@@ -159,7 +159,7 @@ START_TEST(a_device_that_loses_requests_is_reset_and_they_end_elsewhere)
 	admin_do(&kcfd, "set", "fault0.lose", "3", NULL);
 	admin_do(&kcfd, "set", "fault1.lose", "3", NULL);
 	for (unsigned i = 0; i < MANY; i++) {
-		struct kcf_call_req req = collect_req(&done, 0);
+		struct kcf_call_req req = collect_req(&done, KCF_ALWAYS_QUEUE);
 		struct kcf_data out = kcf_flat(buf[i], 32);
 
 		ck_assert_int_eq(kcf_mac(client, &hmac, &key, &in, &out, &req), KCF_QUEUED);
