@@ -113,6 +113,29 @@ START_TEST(numbers_survive_unload_and_load)
 }
 END_TEST
 
+START_TEST(what_an_administrator_unloaded_is_not_loaded_on_demand)
+{
+	struct kcf_call_req req = collect_req(&done, KCF_ALWAYS_QUEUE);
+	struct kcf_mechanism m = {0, 0, NULL};
+	kcf_mech_t found;
+
+	ck_assert_int_eq(kcf_mech_find(client, "KCF_NULL_DIGEST", &m.number), KCF_SUCCESS);
+	admin_do(&kcfd, "unload", "null", NULL);
+	for (unsigned i = 1; i <= 3; i++) {
+		ck_assert_int_eq(kcf_mech_find(client, "KCF_NULL_DIGEST", &found),
+				 KCF_MECH_NOT_SUPPORTED);
+		ck_assert_int_eq(kcf_digest(client, &m, &in, &out, &req), KCF_QUEUED);
+		collect_wait(&done, i);
+		ck_assert_int_eq(done.status, KCF_MECH_NOT_SUPPORTED);
+	}
+	ck_assert(!is_listed("null"));
+	admin_do(&kcfd, "load", "null", NULL);
+	ck_assert_int_eq(kcf_digest(client, &m, &in, &out, &req), KCF_QUEUED);
+	collect_wait(&done, 4);
+	ck_assert_int_eq(done.status, KCF_SUCCESS);
+}
+END_TEST
+
 START_TEST(disabling_reaches_running_clients_without_reconnecting)
 {
 	struct kcf_template *tmpl;
@@ -249,6 +272,7 @@ int main(void)
 	tcase_add_test(t, a_name_never_seen_before_works_without_restart);
 	tcase_add_test(t, nobody_offers_an_invented_name);
 	tcase_add_test(t, numbers_survive_unload_and_load);
+	tcase_add_test(t, what_an_administrator_unloaded_is_not_loaded_on_demand);
 	tcase_add_test(t, disabling_reaches_running_clients_without_reconnecting);
 	tcase_add_test(t, an_open_context_outlives_disabling);
 	tcase_add_test(t, unload_and_load_make_another_generation_and_templates_go_on);
