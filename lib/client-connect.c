@@ -57,7 +57,7 @@ void client_connect(struct kcf_client *c)
 	struct wire_msg hello = {
 		.type = FRAME_HELLO,
 		.hello = {.version_min = FRAME_VERSION, .version_max = FRAME_VERSION,
-			  .label = c->label},
+			  .features = FEATURE_MODULES, .label = c->label},
 	};
 	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP};
 	int fd = open_socket(c->socket);

@@ -128,10 +128,23 @@ static bool on_room(struct kcf_client *c, const struct input *in)
 	return true;
 }
 
+/* Attached before the application hears of it, so that its next call may use it. */
+static bool take_module(struct kcf_client *c, uint32_t row1)
+{
+	int fd = client_take_fd(c);
+
+	if (fd < 0)
+		return false;
+	direct_attach_module(c->direct, row1 - 1, fd, c->peer_trusted);
+	return true;
+}
+
 static bool on_event(struct kcf_client *c, const struct input *in)
 {
 	const struct wire_event *e = &in->msg->event;
 
+	if (e->module && !take_module(c, e->module))
+		return false;
 	if (e->type < KCF_EVENT_MECH_ADDED || e->type > KCF_EVENT_PROVIDER_RETURNED)
 		return true; /* of a newer kcfd */
 	pthread_mutex_lock(&c->lock);
@@ -202,6 +215,12 @@ bool client_frames(struct kcf_client *c)
 		rx->start += frame_len(&h);
 	}
 	explicit_bzero(rx->buf + first, rx->start - first);
+	if (rx->start == rx->end) { /* no frame took them: of a newer kcfd */
+		int fd;
+
+		while ((fd = client_take_fd(c)) >= 0)
+			close(fd);
+	}
 	return true;
 }
 

@@ -207,6 +207,20 @@ enum kcf_status direct_attach(struct direct *d, int table_fd, int page_fd,
 	return ok ? KCF_SUCCESS : KCF_PROTOCOL_ERROR;
 }
 
+void direct_attach_module(struct direct *d, uint32_t provider, int fd, bool trusted)
+{
+	if (!trusted || provider >= TABLE_PROVIDERS) {
+		close(fd);
+		return;
+	}
+	direct_lock(d);
+	if (d->modules[provider].fd >= 0)
+		close(d->modules[provider].fd);
+	d->modules[provider] = (struct direct_module){.fd = fd};
+	direct_new_epoch(d);
+	direct_unlock(d);
+}
+
 void direct_detach(struct direct *d)
 {
 	direct_lock(d);

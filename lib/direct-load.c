@@ -136,8 +136,10 @@ static void open_row(struct direct *d, struct direct_module *m)
 	if (fd >= 0) {
 		inst = open_module(fd, NULL);
 		direct_lock(d);
-		m->inst = inst;
-		m->failed = !inst;
+		if (m->fd < 0) { /* else another has come for the row meanwhile */
+			m->inst = inst;
+			m->failed = !inst;
+		}
 		direct_new_epoch(d); /* plans name the instance */
 		direct_unlock(d);
 	}

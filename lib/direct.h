@@ -43,6 +43,8 @@ void direct_free(struct direct *d);
 enum kcf_status direct_attach(struct direct *d, int table_fd, int page_fd,
 			      const char *const *module_names, const uint32_t *module_providers,
 			      const int *module_fds, unsigned n_modules, bool trusted);
+/* The module (fd taken) of a software provider that kcfd added since. */
+void direct_attach_module(struct direct *d, uint32_t provider, int fd, bool trusted);
 /* Connection lost: the last table stays the policy, the page is no longer shared. */
 void direct_detach(struct direct *d);
 /* Without kcfd: load every software module of dir (NULL = compiled-in). */

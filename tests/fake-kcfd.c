@@ -649,6 +649,13 @@ void fake_send(struct fake_kcfd *f, const struct wire_msg *msg, uint64_t id)
 	pthread_mutex_unlock(&f->lock);
 }
 
+void fake_send_fd(struct fake_kcfd *f, const struct wire_msg *msg, uint64_t id, int fd)
+{
+	pthread_mutex_lock(&f->lock);
+	send_msg(f, msg, id, NULL, 0, &fd, 1);
+	pthread_mutex_unlock(&f->lock);
+}
+
 void fake_send_bytes(struct fake_kcfd *f, const void *bytes, size_t len)
 {
 	pthread_mutex_lock(&f->lock);

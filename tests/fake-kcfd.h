@@ -87,5 +87,7 @@ void fake_listen(struct fake_kcfd *f);
 /* Send a message by itself. */
 void fake_send(struct fake_kcfd *f, const struct wire_msg *msg, uint64_t id);
 void fake_send_bytes(struct fake_kcfd *f, const void *bytes, size_t len);
+/* The same with a descriptor (not taken). */
+void fake_send_fd(struct fake_kcfd *f, const struct wire_msg *msg, uint64_t id, int fd);
 /* Put units into the credit word. */
 void fake_give(struct fake_kcfd *f, uint32_t units);

@@ -100,11 +100,29 @@ void api_credit_waits(struct api *a)
 
 /* ---- from the core ---- */
 
+/* The module of a provider that clients may load; false: none. */
+static bool find_module(struct api *a, const char *provider, struct core_module *ret)
+{
+	struct core_module all[TABLE_PROVIDERS];
+	unsigned n = core_modules(a->core, all, TABLE_PROVIDERS);
+
+	for (unsigned i = 0; i < n; i++) {
+		if (strcmp(all[i].name, provider))
+			continue;
+		*ret = all[i];
+		return true;
+	}
+	return false;
+}
+
 static void on_core_event(void *arg, enum kcf_event_type type, const char *mechanism,
 			  const char *provider)
 {
 	struct api *a = arg;
 	struct wire_msg msg = {.type = FRAME_EVENT};
+	struct core_module module;
+	bool has_module = a->core && type == KCF_EVENT_PROVIDER_ADDED &&
+			  find_module(a, provider, &module);
 
 	msg.event.type = type;
 	msg.event.mechanism = mechanism ? mechanism : "";
@@ -113,8 +131,13 @@ static void on_core_event(void *arg, enum kcf_event_type type, const char *mecha
 	{
 		struct conn *c = list_entry(l, struct conn, link);
 
-		if (c->state == CONN_SERVED)
-			conn_send(c, &msg, 0);
+		if (c->state != CONN_SERVED)
+			continue;
+		msg.event.module = 0;
+		if (has_module && (c->features & FEATURE_MODULES) &&
+		    conn_send_fds(c, &module.fd, &(bool){false}, 1))
+			msg.event.module = module.row + 1;
+		conn_send(c, &msg, 0);
 	}
 }
 

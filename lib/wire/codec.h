@@ -65,6 +65,9 @@ struct wire_module {
 	uint64_t size;
 };
 
+/* Bits of HELLO: EVENT brings the modules of software providers added later. */
+#define FEATURE_MODULES 0x1u
+
 struct wire_hello {
 	uint32_t version_min, version_max, features;
 	const char *label;
@@ -148,6 +151,7 @@ struct wire_room {
 struct wire_event {
 	uint32_t type;
 	const char *mechanism, *provider; /* "" = none */
+	uint32_t module; /* row + 1 if the module comes with the frame */
 };
 
 struct wire_fatal {

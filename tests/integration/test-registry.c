@@ -3,7 +3,10 @@
  * Providers that come and go while clients work: on-demand loading, unload, disable, events, generations, and mechanism names nobody
  * has seen before.
  */
+#include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include "admin.h"
 #include "collect.h"
 #include "test-main.h"
@@ -225,6 +228,78 @@ START_TEST(two_software_providers_share_one_mechanism)
 }
 END_TEST
 
+START_TEST(a_module_loaded_after_hello_runs_in_the_callers_thread_too)
+{
+	struct kcf_call_req req = {.flags = KCF_WAIT, .preference = KCF_ONLY_PROVIDER,
+				   .provider = "nettle"};
+	uint8_t want[32];
+	struct kcf_data w = kcf_flat(want, 32);
+
+	if (admin_try(&kcfd, NULL, "load", "nettle", NULL) == KCF_NOT_FOUND)
+		return;
+	collect_wait_event(&done, KCF_EVENT_PROVIDER_ADDED);
+	ck_assert_int_eq(kcf_mac(client, &hmac, &key, &in, &w, NULL), KCF_SUCCESS);
+	ck_assert_int_eq(kcf_mac(client, &hmac, &key, &in, &out, &req), KCF_SUCCESS);
+	ck_assert_mem_eq(buf, want, 32);
+	ck_assert_uint_eq(admin_stat(&kcfd, "ops", "caller", "CKM_SHA256_HMAC", "nettle"), 1);
+	ck_assert_uint_eq(admin_stat(&kcfd, "ops", "kcfd", "CKM_SHA256_HMAC", "nettle"), 0);
+	/* gone and back: in another generation, and again here */
+	admin_do(&kcfd, "unload", "nettle", NULL);
+	ck_assert_int_eq(kcf_mac(client, &hmac, &key, &in, &out, &req), KCF_MECH_NOT_SUPPORTED);
+	collect_reset(&done);
+	admin_do(&kcfd, "load", "nettle", NULL);
+	collect_wait_event(&done, KCF_EVENT_PROVIDER_ADDED);
+	ck_assert_int_eq(kcf_mac(client, &hmac, &key, &in, &out, &req), KCF_SUCCESS);
+	ck_assert_uint_eq(admin_stat(&kcfd, "ops", "kcfd", "CKM_SHA256_HMAC", "nettle"), 0);
+}
+END_TEST
+
+static uint32_t event_module(struct harness_raw *r)
+{
+	struct harness_frame f;
+
+	do
+		harness_raw_expect(r, FRAME_EVENT, &f);
+	while (f.msg.event.type != KCF_EVENT_PROVIDER_ADDED);
+	return f.msg.event.module;
+}
+
+START_TEST(only_clients_that_say_so_are_sent_modules_later)
+{
+	struct wire_msg hello = {.type = FRAME_HELLO,
+				 .hello = {.version_min = 1, .version_max = 1, .label = "",
+					   .features = FEATURE_MODULES | 0x80}};
+	struct harness_raw old, new;
+	struct harness_frame f;
+	struct stat st;
+	int fd;
+
+	harness_raw_open(&old, &kcfd);
+	harness_raw_hello(&old, NULL);
+	harness_raw_open(&new, &kcfd);
+	harness_raw_send(&new, &hello, 1, NULL, 0);
+	harness_raw_expect(&new, FRAME_HELLO_REPLY, &f);
+	ck_assert_uint_eq(f.msg.hello_reply.features, FEATURE_MODULES);
+	while ((fd = harness_raw_take_fd(&old)) >= 0 || (fd = harness_raw_take_fd(&new)) >= 0)
+		close(fd);
+	admin_do(&kcfd, "load", "fault", "instance=fault0", NULL); /* a device: nobody's */
+	ck_assert_uint_eq(event_module(&old), 0);
+	ck_assert_uint_eq(event_module(&new), 0);
+	admin_do(&kcfd, "load", "null", NULL);
+	ck_assert_uint_eq(event_module(&old), 0);
+	ck_assert_int_eq(harness_raw_take_fd(&old), -1);
+	ck_assert_uint_ne(event_module(&new), 0);
+	fd = harness_raw_take_fd(&new);
+	ck_assert_int_eq(fstat(fd, &st), 0);
+	ck_assert_int_eq(fcntl(fd, F_GET_SEALS) & F_SEAL_WRITE, F_SEAL_WRITE);
+	ck_assert_int_gt(st.st_size, 0);
+	ck_assert_int_eq(harness_raw_take_fd(&new), -1);
+	close(fd);
+	harness_raw_close(&old);
+	harness_raw_close(&new);
+}
+END_TEST
+
 START_TEST(what_runs_in_the_callers_thread_is_visible)
 {
 	struct kcf_data d = kcf_flat(data, 48);
@@ -277,6 +352,8 @@ int main(void)
 	tcase_add_test(t, an_open_context_outlives_disabling);
 	tcase_add_test(t, unload_and_load_make_another_generation_and_templates_go_on);
 	tcase_add_test(t, two_software_providers_share_one_mechanism);
+	tcase_add_test(t, a_module_loaded_after_hello_runs_in_the_callers_thread_too);
+	tcase_add_test(t, only_clients_that_say_so_are_sent_modules_later);
 	tcase_add_test(t, what_runs_in_the_callers_thread_is_visible);
 	tcase_add_test(t, the_list_is_the_union_of_what_providers_offer);
 	suite_add_tcase(s, t);

@@ -362,6 +362,55 @@ START_TEST(leaves_a_kcfd_that_says_goodbye)
 }
 END_TEST
 
+/* The far end of fd is closed when nobody has fd any more. */
+static void expect_unused(int far_end)
+{
+	struct pollfd p = {.fd = far_end};
+
+	ck_assert_int_eq(poll(&p, 1, 20000), 1);
+	ck_assert_int_ne(p.revents & POLLHUP, 0);
+}
+
+START_TEST(takes_a_module_that_comes_with_an_event)
+{
+	struct wire_msg msg = {.type = FRAME_EVENT,
+			       .event = {.type = KCF_EVENT_PROVIDER_ADDED, .mechanism = "",
+					 .provider = "later", .module = 4}};
+	struct kcf_client *c = open_client(0);
+	int fds[2];
+
+	ck_assert_int_eq(pipe(fds), 0);
+	fake_send_fd(&fake, &msg, 0, fds[1]);
+	close(fds[1]);
+	wait_event(KCF_EVENT_PROVIDER_ADDED, 1);
+	ck_assert_uint_eq(fake_direct_modules, 1);
+	expect_unused(fds[0]);
+	close(fds[0]);
+	fake_send(&fake, &msg, 0); /* and none with it: not to be understood */
+	wait_event(KCF_EVENT_DAEMON_LOST, 1);
+	ck_assert_uint_eq(fake_direct_modules, 1);
+	kcf_client_close(c);
+}
+END_TEST
+
+START_TEST(closes_descriptors_it_did_not_expect)
+{
+	struct wire_msg msg = {.type = FRAME_EVENT,
+			       .event = {.type = 1000, .mechanism = "", .provider = "newer"}};
+	struct kcf_client *c = open_client(0);
+	int fds[2];
+
+	ck_assert_int_eq(pipe(fds), 0);
+	fake_send_fd(&fake, &msg, 0, fds[1]);
+	close(fds[1]);
+	expect_unused(fds[0]);
+	close(fds[0]);
+	ck_assert_int_eq(digest(c, NULL), KCF_SUCCESS);
+	ck_assert_uint_eq(events.n[KCF_EVENT_DAEMON_LOST], 0);
+	kcf_client_close(c);
+}
+END_TEST
+
 START_TEST(passes_on_events)
 {
 	struct wire_msg msg = {.type = FRAME_EVENT,
@@ -519,6 +568,8 @@ int main(void)
 	tcase_add_test(tc, leaves_a_kcfd_that_answers_what_was_not_asked);
 	tcase_add_test(tc, leaves_a_kcfd_that_sends_what_clients_send);
 	tcase_add_test(tc, leaves_a_kcfd_that_says_goodbye);
+	tcase_add_test(tc, takes_a_module_that_comes_with_an_event);
+	tcase_add_test(tc, closes_descriptors_it_did_not_expect);
 	tcase_add_test(tc, passes_on_events);
 	tcase_add_test(tc, knows_that_it_is_a_child);
 	tcase_add_test(tc, connects_anew_in_a_child);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test-direct - the local decision, and work done here, over kcf-openssl and kcf-nettle of the
  * build tree. */
+#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -512,6 +513,36 @@ START_TEST(untrusted_kcfd_runs_nothing_here)
 }
 END_TEST
 
+static int sealed_openssl(void)
+{
+	struct module_error err = {""};
+	int fd = module_seal(TEST_MODULE_DIR "/kcf-openssl.so", &err);
+
+	ck_assert_msg(fd >= 0, "%s", err.text);
+	return fd;
+}
+
+START_TEST(module_that_comes_later_runs_here_if_kcfd_is_trusted)
+{
+	uint8_t out[32];
+	int fd = sealed_openssl();
+
+	world_attach(&w, false);
+	ck_send(digest("abc", 3, out, NULL));
+	direct_attach_module(w.d, OPENSSL, fd, false);
+	ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
+	ck_send(digest("abc", 3, out, NULL));
+	direct_attach_module(w.d, OPENSSL, sealed_openssl(), true);
+	ck_done(digest("abc", 3, out, NULL), SUCCESS);
+	ck_assert_mem_eq(out, abc_digest, 32);
+	/* the row's next one takes its place, opened or not */
+	direct_attach_module(w.d, OPENSSL, sealed_openssl(), true);
+	direct_attach_module(w.d, OPENSSL, sealed_openssl(), true);
+	ck_done(digest("abc", 3, out, NULL), SUCCESS);
+	direct_attach_module(w.d, TABLE_PROVIDERS, sealed_openssl(), true);
+}
+END_TEST
+
 START_TEST(another_version_in_the_row_is_not_run_here)
 {
 	struct table_copy *c;
@@ -945,6 +976,7 @@ int main(void)
 	tcase_add_test(where, plans_that_return_are_used_again);
 	tcase_add_test(where, generation_makes_templates_anew);
 	tcase_add_test(where, untrusted_kcfd_runs_nothing_here);
+	tcase_add_test(where, module_that_comes_later_runs_here_if_kcfd_is_trusted);
 	tcase_add_test(where, another_version_in_the_row_is_not_run_here);
 	tcase_add_test(where, row_of_the_next_kcfd_may_be_another_provider);
 	tcase_add_test(where, threads_go_on_while_everything_changes);

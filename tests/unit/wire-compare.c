@@ -261,6 +261,7 @@ const char *msg_differs(const struct wire_msg *a, const struct wire_msg *b)
 		SAME(event.type)
 		CHECK(same_text(a->event.mechanism, b->event.mechanism), "mechanism")
 		CHECK(same_text(a->event.provider, b->event.provider), "provider")
+		SAME(event.module)
 		return NULL;
 	case FRAME_FATAL:
 		SAME(fatal.status)

@@ -374,7 +374,7 @@ static void random_text_msgs(struct random *r, struct wire_msg *m)
 		break;
 	case FRAME_EVENT:
 		m->event = (struct wire_event){u32(r), text(r, 0, KCF_NAME_MAX - 1),
-					       text(r, 0, KCF_NAME_MAX - 1)};
+					       text(r, 0, KCF_NAME_MAX - 1), u32(r)};
 		break;
 	case FRAME_FATAL:
 		m->fatal = (struct wire_fatal){(uint32_t)random_below(r, KCF_STATUS_COUNT),
