@@ -169,6 +169,24 @@ int module_seal(const char *path, struct module_error *err)
 	return fd;
 }
 
+/* Does the file hold every segment it promises? Mapped without this, one that was cut off ends the process. */
+static bool segments_ok(int fd, const Elf64_Ehdr *ehdr, uint64_t size)
+{
+	if (ehdr->e_phentsize != sizeof(Elf64_Phdr) || ehdr->e_phnum == 0)
+		return false;
+	for (unsigned i = 0; i < ehdr->e_phnum; i++) {
+		Elf64_Phdr ph;
+		uint64_t at = ehdr->e_phoff + i * sizeof(ph);
+
+		if (at < ehdr->e_phoff || at > size - sizeof(ph) ||
+		    pread(fd, &ph, sizeof(ph), (off_t)at) != (ssize_t)sizeof(ph))
+			return false;
+		if (ph.p_type == PT_LOAD && (ph.p_offset > size || ph.p_filesz > size - ph.p_offset))
+			return false;
+	}
+	return true;
+}
+
 /*
  * The one judge. Today: the bytes can no longer change, and are a shared object of this machine.
  * Who may say which modules are good is decided by where they lie (module_seal) and who passed them
@@ -192,5 +210,7 @@ int module_verify(int fd, struct module_error *err)
 	if (ehdr.e_ident[EI_CLASS] != ELFCLASS64 || ehdr.e_ident[EI_DATA] != ELFDATA2LSB ||
 	    ehdr.e_machine != ELF_OURS)
 		return module_fail(err, -ENOEXEC, "a shared object for another machine");
+	if (!segments_ok(fd, &ehdr, (uint64_t)st.st_size))
+		return module_fail(err, -ENOEXEC, "a shared object that was cut off");
 	return 0;
 }
