@@ -119,6 +119,12 @@ void sched_start(struct core *core, struct request *r);
 bool sched_queue(struct core *core, struct request *r);
 bool sched_at_once(struct core *core, const struct request *r, const struct offer *offer,
 		   uint64_t cost);
+/* From chosen to running. False: it was finished instead. */
+bool sched_begin(struct core *core, struct request *r, enum request_at at);
+/* The job leaves the loop: its memory stays until it is back. */
+void sched_fly(struct core *core, struct request *r);
+/* Its job ended, status in the job. */
+void sched_job_ended(struct core *core, struct request *r, uint64_t service_ns);
 /* Run what is due: this turn's jobs, the software queue, devices' queues. */
 void sched_run(struct core *core);
 bool sched_has_work(const struct core *core);

@@ -53,6 +53,15 @@ unsigned provider_free_slots(const struct provider *p)
 	return provider_serves(p) && p->slots > used ? p->slots - used : 0;
 }
 
+static uint32_t expected_wait_us(const struct provider *p)
+{
+	const struct core *core = p->core;
+	uint64_t ns = p->hardware ? p->queue.depth * p->mean_ns / (p->slots ? p->slots : 1)
+				  : core->turn_cost + core->worker_cost / core->workers.max;
+
+	return ns / 1000 < UINT32_MAX ? (uint32_t)(ns / 1000) : UINT32_MAX;
+}
+
 void provider_update_live(struct provider *p)
 {
 	struct table_live *live = &p->core->table.t->live[p->row];
@@ -65,6 +74,7 @@ void provider_update_live(struct provider *p)
 	__atomic_store_n(&live->depth, depth, __ATOMIC_RELAXED);
 	__atomic_store_n(&live->free_slots, provider_free_slots(p), __ATOMIC_RELAXED);
 	__atomic_store_n(&live->in_flight, p->n_flying, __ATOMIC_RELAXED);
+	__atomic_store_n(&live->wait_us, expected_wait_us(p), __ATOMIC_RELAXED);
 }
 
 /* ---- reserved room ---- */

@@ -54,6 +54,7 @@ struct provider {
 	unsigned n_using;     /* requests that have chosen it */
 	bool checking;        /* is it drained? to be seen in the next run */
 	bool stopped;
+	uint64_t mean_ns; /* service time, decaying */
 	unsigned errors_in_row;
 	const char *must_fail; /* why it is to leave service in the next run, or NULL */
 	bool was_full;         /* its queue, since the last ROOM */

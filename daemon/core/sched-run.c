@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sched-run - runs what was chosen: on the loop, on workers, on devices; and takes it back.
+ * sched-run - where a chosen request runs, and the runs on the loop and on workers.
  *
  * Small jobs run on the loop itself, in bursts, up to a bounded time a turn; long ones go to
- * workers, at most two per worker, so that what is not started stays in the fair queue. A device
- * gets bursts while it has slots. No system call on the software path of small jobs.
+ * workers, at most two per worker, so that what is not started stays in the fair queue. No system
+ * call on the software path of small jobs. Loop thread, except work_run().
  */
 #include <assert.h>
 #include <string.h>
@@ -20,7 +20,6 @@
 #define TURN_NS   1000000u /* predicted work the loop does itself in one turn */
 #define DIRECT_NS 250000u  /* beyond this much due already the loop is not free */
 #define BACKLOG   32u /* requests left in the queue after a turn: workers help with small ones */
-#define NUDGE_NS  1000000u /* a device that refused with nothing in flight is asked again */
 
 /* ---- where ---- */
 
@@ -79,8 +78,7 @@ static enum kcf_status make_nonce(struct core *core, struct request *r)
 	return KCF_SUCCESS;
 }
 
-/* From chosen to running. False: it was finished instead. */
-static bool begin(struct core *core, struct request *r, enum request_at at)
+bool sched_begin(struct core *core, struct request *r, enum request_at at)
 {
 	struct request_sched *s = r->sched;
 	struct context *c = context_of(r);
@@ -99,8 +97,7 @@ static bool begin(struct core *core, struct request *r, enum request_at at)
 	return true;
 }
 
-/* The job's memory stays until it is back. */
-static void fly(struct core *core, struct request *r)
+void sched_fly(struct core *core, struct request *r)
 {
 	r->sched->flying = true;
 	request_hold(r);
@@ -191,116 +188,6 @@ void sched_pinned(struct core *core, struct request *r, const struct offer *offe
 	}
 }
 
-/* ---- the end of a job ---- */
-
-static bool is_fault(enum kcf_status status)
-{
-	switch (status) {
-	case KCF_DEVICE_ERROR:
-	case KCF_DEVICE_REMOVED:
-	case KCF_DEVICE_MEMORY:
-	case KCF_BUSY:
-	case KCF_BUFFER_TOO_BIG:
-	case KCF_KEY_SIZE_RANGE:
-		return true;
-	default:
-		return false;
-	}
-}
-
-static bool may_retry(const struct request *r)
-{
-	const struct stage *st = &r->sched->stage;
-
-	if (r->n_steps)
-		return steps_may_restart(r);
-	return st->phase == KCF_INIT || (st->phase == KCF_SINGLE && !r->context);
-}
-
-static void retry(struct core *core, struct request *r, enum kcf_status status)
-{
-	struct request_sched *s = r->sched;
-	struct trace_entry *e = trace_find(&core->trace, s->trace);
-
-	if (e) {
-		e->status = (uint8_t)status;
-		e->service_ns = s->service_ns;
-	}
-	s->tried |= 1u << s->provider->row;
-	s->fault = status;
-	core->stats.failovers++;
-	if (s->offer->stat)
-		s->offer->stat->errors++;
-	sched_unchoose(s);
-	if (r->n_steps) {
-		steps_restart(r);
-		context_go_on(r);
-	} else {
-		sched_route(core, r);
-	}
-}
-
-/* Is there another stage or step? Then it is on its way. */
-static bool go_on(struct core *core, struct request *r)
-{
-	struct request_sched *s = r->sched;
-
-	if (s->dual && dual_next(r)) {
-		sched_unchoose(s);
-		sched_route(core, r);
-		return true;
-	}
-	return false;
-}
-
-static bool next_step(struct request *r, size_t out_len)
-{
-	struct request_sched *s = r->sched;
-
-	if (!r->n_steps || !steps_next(r, out_len))
-		return false;
-	sched_unchoose(s);
-	context_go_on(r);
-	return true;
-}
-
-void sched_part_ended(struct core *core, struct request *r, enum kcf_status status)
-{
-	struct request_sched *s = r->sched;
-	bool had_job = r->state == REQUEST_RUNNING;
-	size_t out_len = had_job ? s->job.out_len : 0;
-
-	s->at = AT_NOWHERE;
-	if (had_job) {
-		if (context_of(r))
-			context_job_ended(r, status);
-		request_set_state(r, REQUEST_WAITING);
-		if (is_fault(status) && may_retry(r)) {
-			retry(core, r, status);
-			return;
-		}
-	}
-	if (status == KCF_SUCCESS && go_on(core, r))
-		return;
-	if (s->dual && had_job)
-		status = dual_finish(r, status, &out_len);
-	if (status == KCF_SUCCESS && next_step(r, out_len))
-		return;
-	if (!r->n_steps)
-		r->out_len = out_len;
-	sched_finish(core, r, status);
-}
-
-static void job_ended(struct core *core, struct request *r, uint64_t service_ns)
-{
-	struct request_sched *s = r->sched;
-
-	s->service_ns += service_ns;
-	if (s->provider->hardware)
-		provider_job_ended(s->provider, s->job.status);
-	sched_part_ended(core, r, s->job.status);
-}
-
 /* ---- on the loop ---- */
 
 /* Run n that share a prepared template. */
@@ -312,7 +199,7 @@ static void run_burst(struct core *core, struct request **rs, unsigned n)
 	core->now_ns = uv_hrtime();
 	took = (core->now_ns - begun) / n;
 	for (unsigned i = 0; i < n; i++)
-		job_ended(core, rs[i], took);
+		sched_job_ended(core, rs[i], took);
 }
 
 struct burst {
@@ -336,7 +223,7 @@ static void burst_add(struct core *core, struct burst *b, struct request *r)
 	if (b->n && (b->n == BURST || s->stage.fused || b->rs[0]->sched->prepared != s->prepared ||
 		     b->rs[0]->sched->stage.fused))
 		burst_run(core, b);
-	if (begin(core, r, AT_LOOP))
+	if (sched_begin(core, r, AT_LOOP))
 		b->rs[b->n++] = r;
 }
 
@@ -358,11 +245,6 @@ static void run_turn(struct core *core)
 
 /* ---- on workers ---- */
 
-static struct request *request_of_work(struct work *w)
-{
-	return container_of(w, struct request_sched, work)->r;
-}
-
 static void work_run(struct work *w)
 {
 	struct request *r = request_of_work(w);
@@ -383,7 +265,7 @@ static void work_done(struct wake_node *node)
 	sched_arm(core);
 	sched_returned(core, r);
 	if (!ended)
-		job_ended(core, r, r->sched->job_ns);
+		sched_job_ended(core, r, r->sched->job_ns);
 }
 
 static void give_to_workers(struct core *core, struct request *const *rs, unsigned n)
@@ -394,11 +276,11 @@ static void give_to_workers(struct core *core, struct request *const *rs, unsign
 	for (unsigned i = 0; i < n; i++) {
 		struct request_sched *s = rs[i]->sched;
 
-		if (!begin(core, rs[i], AT_WORKER))
+		if (!sched_begin(core, rs[i], AT_WORKER))
 			continue;
 		s->work.run = work_run;
 		s->work.node.fn = work_done;
-		fly(core, rs[i]);
+		sched_fly(core, rs[i]);
 		core->worker_cost += s->cost;
 		works[n_works++] = &s->work;
 	}
@@ -492,217 +374,6 @@ static unsigned run_software(struct core *core)
 		give_to_workers(core, long_ones, n_long);
 	burst_run(core, &burst);
 	return n + help_with_backlog(core);
-}
-
-/* ---- devices ---- */
-
-static void device_done(struct wake_node *node)
-{
-	struct request *r = request_of_work(container_of(node, struct work, node));
-	struct request_sched *s = r->sched;
-	struct core *core = s->core;
-	struct provider *p = s->provider;
-	bool ended = r->state == REQUEST_DONE;
-	uint64_t service = core_now(core) - s->started_ns;
-
-	list_remove(&s->work.link);
-	p->n_flying--;
-	if (p->state == PROVIDER_BUSY)
-		provider_set_state(p, PROVIDER_READY);
-	sched_arm(core);
-	if (ended) {
-		provider_job_ended(p, s->job.status);
-		sched_returned(core, r);
-	} else {
-		sched_returned(core, r);
-		job_publish(r);
-		job_ended(core, r, service);
-	}
-	provider_check_drained(p);
-}
-
-void sched_device_returned(struct provider *p, struct kcf_job *job)
-{
-	struct request_sched *s = container_of(job, struct request_sched, job);
-
-	wake_post(&p->core->wake, &s->work.node);
-}
-
-/* The device takes nothing now: r waits at the head, or goes elsewhere if it must not wait or the
- * device is gone. */
-static void wait_at_head(struct core *core, struct request *r)
-{
-	struct request_sched *s = r->sched;
-	struct provider *p = s->provider;
-
-	s->at = AT_NOWHERE;
-	if (!provider_is_usable(p) || (r->flags & REQUEST_NEVER_QUEUE && !context_of(r))) {
-		sched_reroute(core, r);
-		return;
-	}
-	s->item.cost = s->cost;
-	s->item.units = 1;
-	s->since_ns = core_now(core);
-	queue_push_front(&p->queue, &r->consumer->shares[p->row + 1], &s->item);
-	s->at = AT_HARDWARE_QUEUE;
-	r->queue_hops++;
-	sched_arm_deadline(core, r);
-}
-
-/* The device did not take the job. */
-static void give_back(struct core *core, struct request *r)
-{
-	struct request_sched *s = r->sched;
-	struct context *c = context_of(r);
-
-	list_remove(&s->work.link);
-	s->provider->n_flying--;
-	s->flying = false;
-	request_unhold(r);
-	wheel_disarm(&core->wheel, &s->timer);
-	job_drop_copies(s);
-	if (c)
-		c->flying = NULL;
-	request_set_state(r, REQUEST_WAITING);
-	s->started_ns = 0;
-	wait_at_head(core, r);
-}
-
-static void submit_burst(struct core *core, struct provider *p, struct request **rs, unsigned n)
-{
-	struct kcf_job *jobs[BURST];
-	unsigned taken;
-
-	for (unsigned i = 0; i < n; i++) {
-		struct request_sched *s = rs[i]->sched;
-
-		jobs[i] = &s->job;
-		s->work.node.fn = device_done;
-		list_push(&p->flying, &s->work.link);
-		p->n_flying++;
-		fly(core, rs[i]);
-	}
-	taken = p->inst.desc->ops->submit(p->inst.prov, jobs, n);
-	if (taken >= n)
-		return;
-	if (p->state == PROVIDER_READY)
-		provider_set_state(p, PROVIDER_BUSY);
-	for (unsigned i = n; i-- > taken;)
-		give_back(core, rs[i]);
-	if (!p->n_flying) /* nothing will come back to tell that there is room */
-		wheel_arm(&core->wheel, &p->nudge, core_now(core) + NUDGE_NS);
-}
-
-/* Make jobs and hand them over; what cannot be made ends here. */
-static void give_to_device(struct core *core, struct provider *p, struct list *batch)
-{
-	struct request *rs[BURST];
-	unsigned n = 0;
-	struct list *l;
-
-	while (n < BURST && (l = list_pop(batch))) {
-		struct request *r = sched_of_link(l)->r;
-		enum kcf_status status;
-
-		if (!begin(core, r, AT_DEVICE))
-			continue;
-		status = job_make(r);
-		if (status == KCF_SUCCESS)
-			rs[n++] = r;
-		else
-			sched_part_ended(core, r, r->sched->job.status = status);
-	}
-	if (n)
-		submit_burst(core, p, rs, n);
-}
-
-/* From its queue to the batch, as many as there are slots. */
-static void fill_batch(struct core *core, struct provider *p)
-{
-	while (provider_free_slots(p) > 0) {
-		struct queue_item *item = queue_pop(&p->queue, NULL, NULL);
-		struct request_sched *s;
-
-		if (!item)
-			return;
-		s = sched_of_item(item);
-		s->queue_ns += core_now(core) - s->since_ns;
-		s->at = AT_BATCH;
-		list_push(&p->batch, &s->item.link);
-		p->n_batch++;
-	}
-}
-
-void sched_told_room(struct provider *p)
-{
-	if (!p->was_full || !queue_has_room(&p->queue, 1 + p->n_reserved))
-		return;
-	p->was_full = false;
-	p->core->events.room(p->core->events.arg, p->row + 1);
-}
-
-void sched_pump(struct core *core, struct provider *p)
-{
-	struct list batch;
-
-	fill_batch(core, p);
-	list_init(&batch);
-	list_splice(&batch, &p->batch);
-	p->n_batch = 0;
-	while (!list_empty(&batch)) {
-		if (provider_serves(p)) {
-			give_to_device(core, p, &batch);
-		} else { /* it became BUSY, or failed, since they were put here */
-			wait_at_head(core, sched_of_link(list_pop(&batch))->r);
-		}
-	}
-	sched_told_room(p);
-}
-
-void sched_redispatch(struct core *core, struct provider *p, bool keep_contexts)
-{
-	struct list all, kept, *l;
-	struct queue_item *item;
-
-	list_init(&all);
-	list_splice(&all, &p->batch);
-	p->n_batch = 0;
-	while ((item = queue_pop(&p->queue, NULL, NULL)))
-		list_push(&all, &item->link);
-	list_init(&kept);
-	while ((l = list_pop(&all))) {
-		struct request_sched *s = sched_of_link(l);
-
-		s->at = AT_NOWHERE;
-		if (keep_contexts && context_of(s->r) && s->stage.phase != KCF_INIT)
-			list_push(&kept, l);
-		else
-			sched_reroute(core, s->r);
-	}
-	while (!list_empty(&kept)) { /* the last one first; what was in the batch is more than the
-					bound may permit */
-		struct request_sched *s = sched_of_link(kept.prev);
-
-		list_remove(kept.prev);
-		queue_push_front(&p->queue, &s->r->consumer->shares[p->row + 1], &s->item);
-		s->at = AT_HARDWARE_QUEUE;
-	}
-	sched_told_room(p);
-}
-
-void sched_reroute(struct core *core, struct request *r)
-{
-	struct request_sched *s = r->sched;
-
-	if (s->since_ns)
-		s->queue_ns += core_now(core) - s->since_ns;
-	s->since_ns = 0;
-	s->at = AT_NOWHERE;
-	sched_unchoose(s);
-	if (context_of(r) && s->stage.phase != KCF_INIT)
-		sched_finish(core, r, KCF_DEVICE_REMOVED);
-	else
-		sched_route(core, r);
 }
 
 /* ---- the turn ---- */

@@ -46,6 +46,7 @@ void sched_kick(struct core *core)
 	for (unsigned i = 0; i < TABLE_PROVIDERS; i++)
 		if (core->providers[i])
 			provider_update_live(core->providers[i]);
+	__atomic_store_n(&core->table.t->software_room, sched_units_free(core), __ATOMIC_RELAXED);
 	core->running = false;
 	core->now_ns = 0;
 	if (sched_has_work(core)) {
@@ -438,15 +439,18 @@ void sched_on_timer(struct wheel_entry *e)
 	struct core *core = s->core;
 	uint64_t now = uv_hrtime();
 	uint64_t device_ns = core->limits.device_timeout_ms * 1000000;
-	bool late = r->deadline_ns && r->deadline_ns <= now;
 
-	if (s->at == AT_DEVICE && s->flying && s->started_ns + device_ns <= now) {
+	if (s->at == AT_DEVICE && s->flying && s->started_ns + device_ns <= now &&
+	    provider_is_usable(s->provider)) {
 		provider_fail(s->provider, "a job was not answered in time");
 		return;
 	}
-	if (r->state == REQUEST_DONE || !late)
+	if (r->state == REQUEST_DONE || !r->deadline_ns)
 		return;
-	sched_end_early(core, r, KCF_TIMED_OUT);
+	if (r->deadline_ns <= now)
+		sched_end_early(core, r, KCF_TIMED_OUT);
+	else
+		wheel_arm(&core->wheel, &s->timer, r->deadline_ns);
 }
 
 /* ---- questions ---- */

@@ -91,6 +91,11 @@ static inline struct request_sched *sched_of_item(struct queue_item *item)
 	return container_of(item, struct request_sched, item);
 }
 
+static inline struct request *request_of_work(struct work *w)
+{
+	return container_of(w, struct request_sched, work)->r;
+}
+
 static inline struct request_sched *sched_of_link(struct list *l)
 {
 	return container_of(l, struct request_sched, item.link);

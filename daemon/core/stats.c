@@ -5,6 +5,8 @@
 #include <string.h>
 #include "core/private.h"
 
+#define CALLER_MAX 2048u /* rows remembered of one connection, which may make up new ones */
+
 /* What a connection reported last; its counts run on, the difference is what is new. */
 struct caller {
 	struct list link;
@@ -109,16 +111,16 @@ static struct caller *caller_get(struct stats *s, const void *conn)
 
 static struct caller_count *caller_last(struct caller *c, const struct caller_count *count)
 {
-	struct caller_count *grown_last;
+	struct caller_count *longer;
 
 	for (unsigned i = 0; i < c->n; i++)
 		if (c->last[i].mech == count->mech &&
 		    c->last[i].provider_row1 == count->provider_row1)
 			return &c->last[i];
-	grown_last = reallocarray(c->last, c->n + 1, sizeof(*c->last));
-	if (!grown_last)
+	longer = c->n < CALLER_MAX ? reallocarray(c->last, c->n + 1, sizeof(*c->last)) : NULL;
+	if (!longer)
 		return NULL;
-	c->last = grown_last;
+	c->last = longer;
 	c->last[c->n] =
 		(struct caller_count){.mech = count->mech, .provider_row1 = count->provider_row1};
 	return &c->last[c->n++];
