@@ -8,18 +8,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define N_CLASSES 6u /* 64, 128 ... 2048 */
-#define FIRST_SEGMENT (1u << 20)
+#define N_CLASSES       6u /* 64, 128 ... 2048 */
+#define FIRST_SEGMENT   (1u << 20)
 #define LARGEST_SEGMENT (16u << 20) /* unless a buffer needs more */
 
 enum page_kind { PAGE_FREE = 0, PAGE_HEAD, PAGE_CONT, PAGE_BLOCKS };
 
 struct arena_page {
 	uint8_t kind;
-	uint8_t class;	    /* BLOCKS */
-	bool lost;	    /* HEAD: the run */
-	bool freed;	    /* HEAD: lost, and freed by its owner */
-	uint32_t run;	    /* HEAD: pages; CONT: distance to the head */
+	uint8_t class;       /* BLOCKS */
+	bool lost;           /* HEAD: the run */
+	bool freed;          /* HEAD: lost, and freed by its owner */
+	uint32_t run;        /* HEAD: pages; CONT: distance to the head */
 	uint64_t used, gone; /* BLOCKS: a bit per block */
 };
 
@@ -176,8 +176,7 @@ static size_t take_run(struct segment *s, size_t n)
 		return SIZE_MAX;
 	s->pages[at] = (struct arena_page){.kind = PAGE_HEAD, .run = (uint32_t)n};
 	for (i = 1; i < n; i++)
-		s->pages[at + i] =
-			(struct arena_page){.kind = PAGE_CONT, .run = (uint32_t)i};
+		s->pages[at + i] = (struct arena_page){.kind = PAGE_CONT, .run = (uint32_t)i};
 	s->hint = at + n;
 	s->n_used += n;
 	return at;
@@ -213,7 +212,7 @@ static uint8_t *take_block(struct segment *s, unsigned class)
 	i = take_run(s, 1);
 	if (i == SIZE_MAX)
 		return NULL;
-	s->pages[i] = (struct arena_page){.kind = PAGE_BLOCKS, .class = (uint8_t)class};
+	s->pages[i] = (struct arena_page){.kind = PAGE_BLOCKS, .class = (uint8_t) class};
 	return take_block_of(s, i);
 }
 

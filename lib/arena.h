@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * arena - the client's half of the memory shared with kcfd: segments, and the allocator inside them.
+ * arena - the client's half of the memory shared with kcfd: segments, and the allocator inside
+ * them.
  *
- * A segment is a memfd made by kcfd. Pages from 4 KiB up are runs of a page map, smaller pieces are blocks of one
- * page by size class; all bookkeeping is private memory, so that nothing written into a segment can mislead the
- * allocator. What may still be written after a lost connection is marked lost and never handed out again. Any
- * thread; one lock, the innermost one.
+ * A segment is a memfd made by kcfd. Pages from 4 KiB up are runs of a page map, smaller pieces are
+ * blocks of one page by size class; all bookkeeping is private memory, so that nothing written into
+ * a segment can mislead the allocator. What may still be written after a lost connection is marked
+ * lost and never handed out again. Any thread; one lock, the innermost one.
  */
 #pragma once
 
@@ -13,8 +14,8 @@
 #include "pending.h"
 #include "wire/codec.h"
 
-#define ARENA_SEGMENTS 64u
-#define ARENA_PAGE 4096u
+#define ARENA_SEGMENTS  64u
+#define ARENA_PAGE      4096u
 #define ARENA_MIN_BLOCK 64u
 
 struct arena_page;
@@ -23,12 +24,12 @@ struct segment {
 	uint8_t *base;
 	size_t size;
 	int fd;
-	bool attached;	   /* number is kcfd's, on the present connection */
+	bool attached; /* number is kcfd's, on the present connection */
 	uint32_t number;
 	uint64_t offer_id; /* request id of an offer under way, 0 = none */
-	size_t n_used;	   /* pages not free, lost ones among them */
-	size_t n_lost;	   /* pages with something lost */
-	size_t hint;	   /* page from which to look */
+	size_t n_used;     /* pages not free, lost ones among them */
+	size_t n_lost;     /* pages with something lost */
+	size_t hint;       /* page from which to look */
 	struct arena_page *pages;
 };
 
@@ -43,14 +44,15 @@ void arena_deinit(struct arena *a);
 /* In a child after fork: the mappings are not there. Takes no inherited lock. */
 void arena_forget(struct arena *a);
 
-/* Map a segment of kcfd's (takes fd). The memfd must be sealed against shrinking and as large as said. */
+/* Map a segment of kcfd's (takes fd). The memfd must be sealed against shrinking and as large as
+ * said. */
 enum kcf_status arena_add(struct arena *a, int fd, size_t size, uint32_t number);
 /* NULL: no attached segment has room. */
 void *arena_alloc(struct arena *a, size_t len);
 /* How large a new segment had better be to hold len; 0 = no more segments. */
 size_t arena_growth(struct arena *a, size_t len);
-/* KCF_NOT_FOUND for what is no buffer. *ret_drop: number of a segment that was given back and is to be freed in
- * kcfd; 0 = none. */
+/* KCF_NOT_FOUND for what is no buffer. *ret_drop: number of a segment that was given back and is to
+ * be freed in kcfd; 0 = none. */
 enum kcf_status arena_free(struct arena *a, void *p, uint32_t *ret_drop);
 /* KCF_SUCCESS, KCF_BUFFER_LOST, KCF_NOT_FOUND. */
 enum kcf_status arena_status(struct arena *a, const void *p);

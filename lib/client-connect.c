@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * client-connect - connections come and go: connect, HELLO, offers of arena segments, loss, and what becomes of the
- * requests that were under way.
+ * client-connect - connections come and go: connect, HELLO, offers of arena segments, loss, and
+ * what becomes of the requests that were under way.
  *
- * What may be done again is held and sent again on the next connection. What only had arena memory in kcfd's hands is
- * held too, so that it completes when that memory is known to be at rest: when another kcfd answers. Driver only.
+ * What may be done again is held and sent again on the next connection. What only had arena memory
+ * in kcfd's hands is held too, so that it completes when that memory is known to be at rest: when
+ * another kcfd answers. Driver only.
  */
 #include "client-core.h"
 
@@ -56,8 +57,10 @@ void client_connect(struct kcf_client *c)
 {
 	struct wire_msg hello = {
 		.type = FRAME_HELLO,
-		.hello = {.version_min = FRAME_VERSION, .version_max = FRAME_VERSION,
-			  .features = FEATURE_MODULES, .label = c->label},
+		.hello = {.version_min = FRAME_VERSION,
+			  .version_max = FRAME_VERSION,
+			  .features = FEATURE_MODULES,
+			  .label = c->label},
 	};
 	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP};
 	int fd = open_socket(c->socket);
@@ -187,7 +190,8 @@ static void go_up(struct kcf_client *c)
 	client_flush(c);
 }
 
-/* A fresh connection has room for these few bytes; a segment that does not get through stays detached. */
+/* A fresh connection has room for these few bytes; a segment that does not get through stays
+ * detached. */
 static void offer_segments(struct kcf_client *c)
 {
 	unsigned i;

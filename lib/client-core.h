@@ -2,13 +2,14 @@
 /*
  * client-core - the inside of struct kcf_client, for client*.c, op-send.c and op-reply.c.
  *
- * One lock for everything but the driver's members. The driver is the one thread that may read the socket, connect,
- * and complete requests; the role is taken and given up under the lock: by a synchronous waiter, by the library
- * thread, by kcf_client_dispatch. Because only it completes requests, each completes once. The dispatcher is
- * the one thread that runs callbacks, without lock and role. Sending is a third role (tx.sending), so that the lock
- * is not held during sendmsg.
+ * One lock for everything but the driver's members. The driver is the one thread that may read the
+ * socket, connect, and complete requests; the role is taken and given up under the lock: by a
+ * synchronous waiter, by the library thread, by kcf_client_dispatch. Because only it completes
+ * requests, each completes once. The dispatcher is the one thread that runs callbacks, without lock
+ * and role. Sending is a third role (tx.sending), so that the lock is not held during sendmsg.
  *
- *   OFF -> HELLO -> OFFER -> UP -> DOWN -> HELLO ...      OFF: not connecting; DOWN: waiting to try again
+ *   OFF -> HELLO -> OFFER -> UP -> DOWN -> HELLO ...      OFF: not connecting; DOWN: waiting to try
+ * again
  */
 #pragma once
 
@@ -19,16 +20,16 @@
 
 enum client_state { CLIENT_OFF = 0, CLIENT_DOWN, CLIENT_HELLO, CLIENT_OFFER, CLIENT_UP };
 
-#define NSEC_PER_SEC UINT64_C(1000000000)
+#define NSEC_PER_SEC  UINT64_C(1000000000)
 #define NSEC_PER_MSEC UINT64_C(1000000)
 
-#define CLIENT_SILENCE (NSEC_PER_SEC)	       /* past a deadline: kcfd is taken as lost */
-#define CLIENT_HOLD (2 * NSEC_PER_SEC)	       /* in-flight requests wait for kcfd at most */
-#define CLIENT_HANDSHAKE (5 * NSEC_PER_SEC)
+#define CLIENT_SILENCE     (NSEC_PER_SEC)     /* past a deadline: kcfd is taken as lost */
+#define CLIENT_HOLD        (2 * NSEC_PER_SEC) /* in-flight requests wait for kcfd at most */
+#define CLIENT_HANDSHAKE   (5 * NSEC_PER_SEC)
 #define CLIENT_BACKOFF_MIN (NSEC_PER_MSEC)
 #define CLIENT_BACKOFF_MAX (NSEC_PER_SEC)
-#define CLIENT_REARM (50 * NSEC_PER_MSEC)      /* the library thread leaves reading to a waiter this long */
-#define CLIENT_TIMEOUT_MS 30000u
+#define CLIENT_REARM       (50 * NSEC_PER_MSEC) /* reading is left to a waiter this long */
+#define CLIENT_TIMEOUT_MS  30000u
 
 #define TX_EARLY (64u * 1024) /* corked bytes that are sent at once */
 
@@ -56,19 +57,19 @@ struct rx {
 struct waiter {
 	struct waiter *next_sleeper, *next_room;
 	pthread_cond_t cond;
-	bool done;     /* what it waits for has come */
-	bool sleeping; /* on cond, in the list of sleepers */
-	bool in_line;  /* in a list of those who want room, oldest first */
+	bool done;      /* what it waits for has come */
+	bool sleeping;  /* on cond, in the list of sleepers */
+	bool in_line;   /* in a list of those who want room, oldest first */
 	uint32_t units; /* wants so many; kept until it has tried again */
-	uint32_t row1;	/* wants a slot of this device instead; likewise */
-	bool memory;	/* wants arena memory, which another thread may give back while this one drives */
+	uint32_t row1;  /* wants a slot of this device instead; likewise */
+	bool memory;    /* wants arena memory: another thread may give it back meanwhile */
 };
 
 /* A template of the client, by slot - 1. */
 struct slot {
 	struct kcf_template *tmpl; /* NULL = free */
-	uint64_t attach_id;	   /* request that attached it */
-	enum kcf_status status;	   /* kcfd's answer */
+	uint64_t attach_id;        /* request that attached it */
+	enum kcf_status status;    /* kcfd's answer */
 };
 
 struct kcf_client {
@@ -84,22 +85,22 @@ struct kcf_client {
 	kcf_event_callback on_event;
 	void *event_arg;
 	volatile uint8_t *fork_mark; /* a page wiped on fork: 1 in the process that opened */
-	uint32_t child;		     /* atomic: 1 = direct knows of the fork */
+	uint32_t child;              /* atomic: 1 = direct knows of the fork */
 
 	pthread_mutex_t lock; /* everything below */
 	pthread_cond_t tx_idle;
 	enum client_state state;
 	uint64_t epoch; /* number of the connection, from 1 */
-	int fd;		/* socket, -1 */
+	int fd;         /* socket, -1 */
 	int epfd, evfd, timerfd;
-	int kickfd; /* gets a driver that waits for memory out of poll */
+	int kickfd;  /* gets a driver that waits for memory out of poll */
 	bool broken; /* the driver must take the connection down */
 	bool poked;
 	bool in_armed, out_armed; /* in epoll */
-	uint64_t timer_at;	  /* timerfd is set to, 0 = not */
+	uint64_t timer_at;        /* timerfd is set to, 0 = not */
 	struct tx tx;
 	struct pending_table pending;
-	unsigned n_requests;	/* operations sent and not yet released: they may hold arena memory */
+	unsigned n_requests; /* operations sent and not yet released: they may hold arena memory */
 	uint64_t next_deadline; /* earliest look at the open requests, 0 = none */
 	struct arena arena;
 
@@ -112,12 +113,13 @@ struct kcf_client {
 	pthread_t thread;
 
 	/* room */
-	uint32_t want_units, want_rows;	    /* asked of kcfd, not answered yet; rows: a bit per device */
+	/* asked of kcfd, not answered yet; rows: a bit per device */
+	uint32_t want_units, want_rows;
 	uint32_t notify_units, notify_rows; /* the application is to be told */
-	uint32_t held_units;		    /* held requests want */
-	bool notify_memory;		    /* the application, of arena memory */
-	struct waiter *room_line;	    /* synchronous calls: credits and slots */
-	struct waiter *memory_line;	    /* arena memory */
+	uint32_t held_units;                /* held requests want */
+	bool notify_memory;                 /* the application, of arena memory */
+	struct waiter *room_line;           /* synchronous calls: credits and slots */
+	struct waiter *memory_line;         /* arena memory */
 
 	struct slot *slots;
 	unsigned n_slots, next_slot; /* none is free below next_slot */
@@ -174,13 +176,13 @@ void client_tx_commit(struct kcf_client *c, size_t n);
 /* Append a message without payload. Lock held. */
 bool client_tx_msg(struct kcf_client *c, const struct wire_msg *msg, uint64_t id,
 		   uint64_t deadline_us);
-/* Send what there is; gives up the lock in between. Nothing while the socket is full (tx.blocked). */
+/* Send what there is; gives up the lock in between. Nothing while the socket is full. */
 void client_flush(struct kcf_client *c);
 /* Forget what is unsent; waits for a thread that is sending. Lock held. */
 void client_tx_reset(struct kcf_client *c);
 /* One message with one descriptor at once, on a fresh connection; 0 or -errno. */
 int client_send_fd(struct kcf_client *c, const struct wire_msg *msg, uint64_t id, int fd);
-/* Driver, without the lock: read once. false: the connection is gone. *ret_more: there may be more. */
+/* Driver, without the lock: read once. false: connection gone. *ret_more: there may be more. */
 bool client_read(struct kcf_client *c, int fd, bool *ret_more);
 /* The next descriptor received, or -1. */
 int client_take_fd(struct kcf_client *c);
@@ -221,15 +223,17 @@ void client_wake(struct kcf_client *c, struct waiter *w);
 /* Take the driver's role if it is free; give it up, to a sleeper if there is one. */
 bool client_drive(struct kcf_client *c);
 void client_undrive(struct kcf_client *c);
-/* Ask kcfd for what is wanted, unless that has been done: units for the first in line, else for held requests, else
- * for the application; a slot of each device somebody waits for. */
+/* Ask kcfd for what is wanted, unless that has been done: units for the first in line, else for
+ * held requests, else for the application; a slot of each device somebody waits for. */
 void client_ask_room(struct kcf_client *c);
-/* Tell the application by an event when there is room for so many units, or a slot of a device (row1 not 0). */
+/* Tell the application by an event when there is room for so many units, or a slot of a device
+ * (row1 not 0). */
 void client_notify_room(struct kcf_client *c, uint32_t units, uint32_t row1);
 void client_on_room(struct kcf_client *c, const struct wire_room *room);
 /* May this thread (NULL: an asynchronous call) take credits, or is somebody before it in line? */
 bool client_is_first(const struct kcf_client *c, const struct waiter *w);
-/* Wait in line for w->units or w->row1; false: the deadline came first. The place is kept until client_leave_line. */
+/* Wait in line for w->units or w->row1; false: the deadline came first. The place is kept until
+ * client_leave_line. */
 bool client_wait_room(struct kcf_client *c, struct waiter *w, uint64_t deadline);
 void client_leave_line(struct kcf_client *c, struct waiter *w);
 /* Sleep until somebody may have given arena memory back; false: the deadline came first. */

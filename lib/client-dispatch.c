@@ -2,8 +2,9 @@
 /*
  * client-dispatch - frames from kcfd, and the callbacks that follow.
  *
- * A frame is handled by the row of its type, by the driver. Callbacks run later, by the dispatcher: the library's
- * thread, or the thread in kcf_client_dispatch. What callbacks submit is sent together when the round ends.
+ * A frame is handled by the row of its type, by the driver. Callbacks run later, by the dispatcher:
+ * the library's thread, or the thread in kcf_client_dispatch. What callbacks submit is sent
+ * together when the round ends.
  */
 #include "client-core.h"
 
@@ -165,7 +166,7 @@ static bool on_hello_reply(struct kcf_client *c, const struct input *in)
 }
 
 #define IN(state) (1u << (state))
-#define LATER (IN(CLIENT_OFFER) | IN(CLIENT_UP))
+#define LATER     (IN(CLIENT_OFFER) | IN(CLIENT_UP))
 
 static const struct {
 	bool (*fn)(struct kcf_client *c, const struct input *in);
@@ -245,7 +246,8 @@ void client_push_event(struct kcf_client *c, enum kcf_event_type type, const cha
 
 static void call_event(struct kcf_client *c, struct notice *n)
 {
-	struct kcf_event e = {.type = n->event, .units = n->units,
+	struct kcf_event e = {.type = n->event,
+			      .units = n->units,
 			      .mechanism = n->mechanism[0] ? n->mechanism : NULL,
 			      .provider = n->provider[0] ? n->provider : NULL};
 
@@ -260,8 +262,8 @@ static void call_event(struct kcf_client *c, struct notice *n)
 static void call_step(struct kcf_client *c, struct notice *n)
 {
 	struct pending *p = n->pending;
-	struct kcf_completion done = {.status = n->status, .step = n->step, .len = n->len,
-				      .id = p->visible ? p->id : 0};
+	struct kcf_completion done = {
+		.status = n->status, .step = n->step, .len = n->len, .id = p->visible ? p->id : 0};
 	kcf_callback callback = p->callback;
 	uint32_t provider = p->provider;
 	void *arg = p->arg;
@@ -276,9 +278,13 @@ static void call_step(struct kcf_client *c, struct notice *n)
 /* The request is given back before its callback runs: what that submits may use the same memory. */
 static void call_complete(struct kcf_client *c, struct pending *p)
 {
-	struct kcf_completion done = {.status = p->status, .step = KCF_FINAL, .len = p->out_len,
-				      .required = p->required, .id = p->visible ? p->id : 0,
-				      .busy_reason = p->busy_reason, .queue_hops = p->queue_hops};
+	struct kcf_completion done = {.status = p->status,
+				      .step = KCF_FINAL,
+				      .len = p->out_len,
+				      .required = p->required,
+				      .id = p->visible ? p->id : 0,
+				      .busy_reason = p->busy_reason,
+				      .queue_hops = p->queue_hops};
 	kcf_callback callback = p->callback;
 	uint32_t provider = p->provider;
 	void *arg = p->arg;

@@ -2,9 +2,10 @@
 /*
  * client-io - bytes out, bytes in, and what epoll watches.
  *
- * Senders append under the lock; one thread at a time sends, outside it, and goes on until nothing is left, so that
- * what others append meanwhile goes out with the next sendmsg. A full socket is left to the driver. Bytes sent and
- * read may hold keys and plain text: they are wiped once they have been used.
+ * Senders append under the lock; one thread at a time sends, outside it, and goes on until nothing
+ * is left, so that what others append meanwhile goes out with the next sendmsg. A full socket is
+ * left to the driver. Bytes sent and read may hold keys and plain text: they are wiped once they
+ * have been used.
  */
 #include "client-core.h"
 
@@ -18,7 +19,7 @@
 #include <unistd.h>
 
 #define TX_KEEP (256u * 1024) /* larger buffers are not kept */
-#define TX_MIN (16u * 1024)
+#define TX_MIN  (16u * 1024)
 
 uint64_t client_now(void)
 {
@@ -181,7 +182,9 @@ int client_send_fd(struct kcf_client *c, const struct wire_msg *msg, uint64_t id
 	uint8_t buf[256];
 	size_t len = codec_encode_frame(msg, id, 0, 0, buf, sizeof(buf));
 	struct iovec iov = {buf, len};
-	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf,
+	struct msghdr mh = {.msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control.buf,
 			    .msg_controllen = sizeof(control.buf)};
 	struct cmsghdr *cm = CMSG_FIRSTHDR(&mh);
 	ssize_t n;
@@ -264,7 +267,9 @@ bool client_read(struct kcf_client *c, int fd, bool *ret_more)
 	} control;
 	struct rx *rx = &c->rx;
 	struct iovec iov;
-	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.buf,
+	struct msghdr mh = {.msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control.buf,
 			    .msg_controllen = sizeof(control.buf)};
 	ssize_t n;
 

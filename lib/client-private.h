@@ -2,9 +2,10 @@
 /*
  * client-private - what the files of libkcf-client share.
  *
- * The way of a call: op*.c builds a struct op_call, op_submit() asks direct.c; what must go to kcfd is remembered in
- * pending.c, encoded by op-send.c and sent by client-io.c; replies come back through client-dispatch.c and op-reply.c,
- * and each request completes exactly once. The inside of struct kcf_client is in client-core.h.
+ * The way of a call: op*.c builds a struct op_call, op_submit() asks direct.c; what must go to kcfd
+ * is remembered in pending.c, encoded by op-send.c and sent by client-io.c; replies come back
+ * through client-dispatch.c and op-reply.c, and each request completes exactly once. The inside of
+ * struct kcf_client is in client-core.h.
  */
 #pragma once
 
@@ -21,8 +22,7 @@ bool client_standalone(const struct kcf_client *client);
 
 /* One synchronous exchange with kcfd (MECH_FIND, KEY_OP, ...). The reply lives in arena. */
 enum kcf_status client_exchange(struct kcf_client *client, const struct wire_msg *msg,
-				struct codec_arena *arena, struct wire_msg *ret_reply,
-				int *ret_fd);
+				struct codec_arena *arena, struct wire_msg *ret_reply, int *ret_fd);
 
 /* Run or send one call; the public functions end here. */
 enum kcf_status op_submit(const struct op_call *call);
@@ -58,17 +58,18 @@ enum kcf_status op_send_key(struct kcf_client *client, const struct wire_key_op_
 			    struct kcf_key *ret_key, struct kcf_data *out,
 			    struct kcf_call_req *req);
 
-/* op-wire.c: keys, parameters and mechanisms as the wire has them; KCF_SUCCESS or why they cannot travel. A
- * template's key is what it was made of. */
+/* op-wire.c: keys, parameters and mechanisms as the wire has them; KCF_SUCCESS or why they cannot
+ * travel. A template's key is what it was made of. */
 enum kcf_status op_wire_key(const struct kcf_key *key, struct wire_key *ret);
 void op_template_key(const struct kcf_template *tmpl, struct wire_key *ret);
 enum kcf_status op_wire_param(struct kcf_client *client, const struct kcf_mechanism *mech,
 			      struct wire_param *ret);
-/* kcfd's number of a mechanism; 0 = it has none. Fixed numbers are always known: kcfd may have to load the module
- * first. */
+/* kcfd's number of a mechanism; 0 = it has none. Fixed numbers are always known: kcfd may have to
+ * load the module first. */
 uint32_t op_wire_mech(struct kcf_client *client, kcf_mech_t number);
 
-/* op-context.c: references of queued requests, and the life of a context in kcfd. Client's lock held. */
+/* op-context.c: references of queued requests, and the life of a context in kcfd. Client's lock
+ * held. */
 void context_ref(struct kcf_context *ctx);
 void context_unref(struct kcf_context *ctx);
 uint32_t context_number(const struct kcf_context *ctx);

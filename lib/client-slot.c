@@ -2,8 +2,9 @@
 /*
  * client-slot - the client's templates, by slot, and their attachment to kcfd.
  *
- * A template has its slot from creation to destruction; it is attached at its first use on a connection, in front of
- * the request that uses it. If kcfd refuses the attachment, later requests carry the key themselves. Lock held.
+ * A template has its slot from creation to destruction; it is attached at its first use on a
+ * connection, in front of the request that uses it. If kcfd refuses the attachment, later requests
+ * carry the key themselves. Lock held.
  */
 #include "client-core.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * client-timer - what happens because time passed: the next attempt to connect, a handshake that takes too long, kcfd
- * silent beyond a deadline, held requests whose time is over. Driver, lock held.
+ * client-timer - what happens because time passed: the next attempt to connect, a handshake that
+ * takes too long, kcfd silent beyond a deadline, held requests whose time is over. Driver, lock
+ * held.
  */
 #include "client-core.h"
 

@@ -2,9 +2,9 @@
 /*
  * client-trust - may code that comes from the peer of this socket run in this process?
  *
- * Yes if the peer is root, this very user (not in a set-id program), or the user that the administrator named in
- * CLIENT_CONF: lines "kcfd_user = NAME" or "kcfd_user = NUMBER", '#' begins a comment. The file counts only if it is
- * root's and nobody else can write it. Any thread.
+ * Yes if the peer is root, this very user (not in a set-id program), or the user that the
+ * administrator named in CLIENT_CONF: lines "kcfd_user = NAME" or "kcfd_user = NUMBER", '#' begins
+ * a comment. The file counts only if it is root's and nobody else can write it. Any thread.
  */
 #include "client-core.h"
 
@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define CLIENT_CONF "/etc/kcf/client.conf"
-#define CONF_KEY "kcfd_user"
+#define CONF_KEY    "kcfd_user"
 
 static bool user_is(const char *name, uid_t uid)
 {

@@ -2,9 +2,9 @@
 /*
  * client-wait - threads inside synchronous calls.
  *
- * One of them, or the dispatcher, drives: reads the socket for all. A waiter that finds the role taken sleeps on its
- * own condition; who gives the role up wakes the first sleeper, which drives on. Replies for callbacks that
- * a waiter reads are left to the dispatcher. Lock held everywhere.
+ * One of them, or the dispatcher, drives: reads the socket for all. A waiter that finds the role
+ * taken sleeps on its own condition; who gives the role up wakes the first sleeper, which drives
+ * on. Replies for callbacks that a waiter reads are left to the dispatcher. Lock held everywhere.
  */
 #include "client-core.h"
 
@@ -168,8 +168,7 @@ static uint32_t row_bit(uint32_t row1)
 
 static void ask(struct kcf_client *c, uint32_t units, uint32_t row1)
 {
-	struct wire_msg msg = {.type = FRAME_WANT,
-			       .room = {.units = units, .provider = row1}};
+	struct wire_msg msg = {.type = FRAME_WANT, .room = {.units = units, .provider = row1}};
 	bool asked = row1 ? c->want_rows & row_bit(row1) : units <= c->want_units;
 
 	if (asked || !client_tx_msg(c, &msg, 0, 0))
@@ -195,7 +194,8 @@ static void ask_units(struct kcf_client *c)
 
 	if (!w)
 		ask(c, c->held_units ? c->held_units : c->notify_units, 0);
-	else if (!w->done) /* else it has its room, and the next one's turn comes when it has taken that */
+	else if (!w->done) /* else it has its room, and the next one's turn comes when it has taken
+			      that */
 		ask(c, w->units, 0);
 }
 
@@ -368,8 +368,7 @@ static enum kcf_status take_reply(struct pending *p, struct codec_arena *arena,
 }
 
 enum kcf_status client_exchange(struct kcf_client *client, const struct wire_msg *msg,
-				struct codec_arena *arena, struct wire_msg *ret_reply,
-				int *ret_fd)
+				struct codec_arena *arena, struct wire_msg *ret_reply, int *ret_fd)
 {
 	enum kcf_status st = KCF_NO_DAEMON;
 	struct pending *p = NULL;

@@ -2,9 +2,10 @@
 /*
  * client - the handle: open, close, reopen, fork.
  *
- * A page that the kernel wipes on fork tells a child that it is one. At its first call there the locks are made anew
- * and everything of the connection is dropped: the parent's requests are the parent's, no callback of theirs comes
- * in the child. Only the epoll descriptor keeps its number, because the application may be watching it.
+ * A page that the kernel wipes on fork tells a child that it is one. At its first call there the
+ * locks are made anew and everything of the connection is dropped: the parent's requests are the
+ * parent's, no callback of theirs comes in the child. Only the epoll descriptor keeps its number,
+ * because the application may be watching it.
  */
 #include "client-core.h"
 
@@ -23,7 +24,7 @@
 #include "kcf-config.h"
 
 #define FLAGS_ALL (KCF_CLIENT_APP_LOOP | KCF_CLIENT_STANDALONE | KCF_CLIENT_NO_DAEMON)
-#define PAGE_LEN 4096u
+#define PAGE_LEN  4096u
 
 struct direct *client_direct(struct kcf_client *client)
 {

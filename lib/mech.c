@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mech - mechanisms by name and number. What the table does not offer yet is asked of kcfd, which may load the module
- * that has it. Any thread.
+ * mech - mechanisms by name and number. What the table does not offer yet is asked of kcfd, which
+ * may load the module that has it. Any thread.
  */
 #include "client-core.h"
 

@@ -7,8 +7,13 @@ enum kcf_status kcf_encrypt(struct kcf_client *client, const struct kcf_mechanis
 			    struct kcf_data *out, struct kcf_call_req *req)
 {
 	const struct op_call call = {
-		.client = client, .op = KCF_OP_ENCRYPT, .mech = mech, .key = key,
-		.in = in, .out = out, .req = req,
+		.client = client,
+		.op = KCF_OP_ENCRYPT,
+		.mech = mech,
+		.key = key,
+		.in = in,
+		.out = out,
+		.req = req,
 	};
 
 	if (!key || !in || !out)
@@ -21,8 +26,13 @@ enum kcf_status kcf_decrypt(struct kcf_client *client, const struct kcf_mechanis
 			    struct kcf_data *out, struct kcf_call_req *req)
 {
 	const struct op_call call = {
-		.client = client, .op = KCF_OP_DECRYPT, .mech = mech, .key = key,
-		.in = in, .out = out, .req = req,
+		.client = client,
+		.op = KCF_OP_DECRYPT,
+		.mech = mech,
+		.key = key,
+		.in = in,
+		.out = out,
+		.req = req,
 	};
 
 	if (!key || !in || !out)

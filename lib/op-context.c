@@ -2,8 +2,9 @@
 /*
  * op-context - multi-part operations by separate calls.
  *
- * A context is wholly in the caller's thread (direct) or wholly in kcfd (a number of the client's, never used
- * twice). Queued requests hold a reference, so that it can be freed before they complete. Any thread.
+ * A context is wholly in the caller's thread (direct) or wholly in kcfd (a number of the client's,
+ * never used twice). Queued requests hold a reference, so that it can be freed before they
+ * complete. Any thread.
  */
 #include "client-core.h"
 
@@ -15,7 +16,7 @@ struct kcf_context {
 	struct direct_context *direct; /* NULL: in kcfd */
 	uint32_t number;
 	uint64_t epoch; /* of its connection */
-	uint32_t refs;	/* under the client's lock */
+	uint32_t refs;  /* under the client's lock */
 	uint32_t ended; /* atomic */
 	enum kcf_op op;
 };
@@ -235,8 +236,8 @@ static enum kcf_status run(struct kcf_context *ctx, uint32_t phase, const struct
 	return op_send(&call, &more);
 }
 
-enum kcf_status kcf_update(struct kcf_context *ctx, const struct kcf_data *in,
-			   struct kcf_data *out, struct kcf_call_req *req)
+enum kcf_status kcf_update(struct kcf_context *ctx, const struct kcf_data *in, struct kcf_data *out,
+			   struct kcf_call_req *req)
 {
 	if (!in)
 		return KCF_ARGUMENTS_BAD;

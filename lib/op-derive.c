@@ -7,7 +7,11 @@ enum kcf_status kcf_derive(struct kcf_client *client, const struct kcf_mechanism
 			   struct kcf_call_req *req)
 {
 	const struct op_call call = {
-		.client = client, .op = KCF_OP_DERIVE, .mech = mech, .key = key, .out = out,
+		.client = client,
+		.op = KCF_OP_DERIVE,
+		.mech = mech,
+		.key = key,
+		.out = out,
 		.req = req,
 	};
 

@@ -7,7 +7,12 @@ enum kcf_status kcf_digest(struct kcf_client *client, const struct kcf_mechanism
 			   struct kcf_call_req *req)
 {
 	const struct op_call call = {
-		.client = client, .op = KCF_OP_DIGEST, .mech = mech, .in = in, .out = out, .req = req,
+		.client = client,
+		.op = KCF_OP_DIGEST,
+		.mech = mech,
+		.in = in,
+		.out = out,
+		.req = req,
 	};
 
 	if (!in || !out)

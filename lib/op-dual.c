@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* op-dual - encrypt and MAC the ciphertext, or check that MAC and decrypt, in one call. Any thread. */
+/* op-dual - encrypt and MAC the ciphertext, or check that MAC and decrypt. Any thread. */
 #include "client-private.h"
 
 static bool dual_ok(const struct kcf_dual *dual)
@@ -12,7 +12,11 @@ enum kcf_status kcf_encrypt_mac(struct kcf_client *client, const struct kcf_dual
 				struct kcf_data *mac, struct kcf_call_req *req)
 {
 	struct op_call call = {
-		.client = client, .op = KCF_OP_ENCRYPT_MAC, .in = in, .out = out, .mac = mac,
+		.client = client,
+		.op = KCF_OP_ENCRYPT_MAC,
+		.in = in,
+		.out = out,
+		.mac = mac,
 		.req = req,
 	};
 
@@ -30,7 +34,11 @@ enum kcf_status kcf_mac_decrypt(struct kcf_client *client, const struct kcf_dual
 				struct kcf_data *out, struct kcf_call_req *req)
 {
 	struct op_call call = {
-		.client = client, .op = KCF_OP_MAC_DECRYPT, .in = in, .check = mac, .out = out,
+		.client = client,
+		.op = KCF_OP_MAC_DECRYPT,
+		.in = in,
+		.check = mac,
+		.out = out,
 		.req = req,
 	};
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * op-key - keys that live in kcfd: import, generate, derive, export, destroy. Always kcfd's work; never sent twice.
- * Any thread.
+ * op-key - keys that live in kcfd: import, generate, derive, export, destroy. Always kcfd's work;
+ * never sent twice. Any thread.
  */
 #include "client-core.h"
 
@@ -57,8 +57,7 @@ static enum kcf_status send_async(struct kcf_client *c, struct pending *p,
 }
 
 enum kcf_status op_send_key(struct kcf_client *client, const struct wire_key_op_msg *op,
-			    struct kcf_key *ret_key, struct kcf_data *out,
-			    struct kcf_call_req *req)
+			    struct kcf_key *ret_key, struct kcf_data *out, struct kcf_call_req *req)
 {
 	uint32_t timeout = req ? req->timeout_ms : 0;
 	bool sync = op_is_sync(req);

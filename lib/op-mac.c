@@ -7,8 +7,13 @@ enum kcf_status kcf_mac(struct kcf_client *client, const struct kcf_mechanism *m
 			struct kcf_call_req *req)
 {
 	const struct op_call call = {
-		.client = client, .op = KCF_OP_MAC, .mech = mech, .key = key,
-		.in = in, .out = out, .req = req,
+		.client = client,
+		.op = KCF_OP_MAC,
+		.mech = mech,
+		.key = key,
+		.in = in,
+		.out = out,
+		.req = req,
 	};
 
 	if (!key || !in || !out)
@@ -21,8 +26,13 @@ enum kcf_status kcf_mac_verify(struct kcf_client *client, const struct kcf_mecha
 			       const struct kcf_data *mac, struct kcf_call_req *req)
 {
 	const struct op_call call = {
-		.client = client, .op = KCF_OP_MAC_VERIFY, .mech = mech, .key = key,
-		.in = in, .check = mac, .req = req,
+		.client = client,
+		.op = KCF_OP_MAC_VERIFY,
+		.mech = mech,
+		.key = key,
+		.in = in,
+		.check = mac,
+		.req = req,
 	};
 
 	if (!key || !in || !mac)

@@ -2,9 +2,10 @@
 /*
  * op-place - how each part of a request's payload is to travel.
  *
- * In arena buffers of the caller's: by ranges. Else inline while it is little. Else through arena memory of the
- * library's own: copied in before the request is sent, copied out when it completes. The thread that makes the
- * request, without the client's lock; a new segment costs one exchange with kcfd.
+ * In arena buffers of the caller's: by ranges. Else inline while it is little. Else through arena
+ * memory of the library's own: copied in before the request is sent, copied out when it completes.
+ * The thread that makes the request, without the client's lock; a new segment costs one exchange
+ * with kcfd.
  */
 #include "op-send.h"
 
@@ -12,7 +13,8 @@
 #include <unistd.h>
 
 #define SMALL 4096u /* stays inline even beside a large other part */
-#define GROWTH 2112u /* output may be this much longer than input: an RSA modulus of 16384 bits, a tag */
+#define GROWTH                                                                                     \
+	2112u /* output may be this much longer than input: an RSA modulus of 16384 bits, a tag */
 #define SHORT_OUT 8192u /* no digest, MAC or signature is longer, unless the parameter says so */
 
 static enum kcf_status new_segment(struct kcf_client *c, size_t size)
@@ -51,8 +53,8 @@ static enum kcf_status grow(struct kcf_client *c, size_t len)
 	return st;
 }
 
-/* Other requests will give memory back, under the lock: so look once more there before sleeping. False: they will
- * not, or too late. */
+/* Other requests will give memory back, under the lock: so look once more there before sleeping.
+ * False: they will not, or too late. */
 static bool wait_memory(struct kcf_client *c, struct pending *p, size_t len, void **ret)
 {
 	bool again = true;
@@ -214,4 +216,3 @@ enum kcf_status place_steps(const struct op_call *call, const struct op_more *mo
 	}
 	return st;
 }
-

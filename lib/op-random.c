@@ -7,7 +7,11 @@ enum kcf_status kcf_random(struct kcf_client *client, struct kcf_data *out,
 {
 	const struct kcf_mechanism mech = {.number = KCF_M_RANDOM};
 	const struct op_call call = {
-		.client = client, .op = KCF_OP_RANDOM, .mech = &mech, .out = out, .req = req,
+		.client = client,
+		.op = KCF_OP_RANDOM,
+		.mech = &mech,
+		.out = out,
+		.req = req,
 	};
 
 	if (!out)

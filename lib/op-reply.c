@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * op-reply - what comes back for a request: status, lengths, and the bytes to where the caller wants them.
+ * op-reply - what comes back for a request: status, lengths, and the bytes to where the caller
+ * wants them.
  *
- * kcfd's lengths are taken for no more than the room that was given. The driver writes the result while the request
- * is SENT; op_finish hands it over, op_release ends it.
+ * kcfd's lengths are taken for no more than the room that was given. The driver writes the result
+ * while the request is SENT; op_finish hands it over, op_release ends it.
  */
 #include "client-core.h"
 
@@ -44,8 +45,8 @@ static size_t deliver_steps(struct pending *p, const struct wire_op_reply *r, st
 	for (i = 0; i < p->n_steps; i++) {
 		if (i >= p->n_reported)
 			p->steps[i].out.used =
-				deliver(&p->step_out[i],
-					i < r->n_step_lens ? r->step_lens[i] : 0, &payload);
+				deliver(&p->step_out[i], i < r->n_step_lens ? r->step_lens[i] : 0,
+					&payload);
 		sum += p->steps[i].out.used;
 	}
 	return sum;
@@ -161,7 +162,8 @@ void op_finish(struct kcf_client *c, struct pending *p, enum kcf_status status)
 		client_wake(c, p->waiter);
 		return;
 	}
-	if (status == KCF_BUSY && p->busy_reason == KCF_BUSY_NO_ROOM && (p->flags & KCF_NOTIFY_SPACE))
+	if (status == KCF_BUSY && p->busy_reason == KCF_BUSY_NO_ROOM &&
+	    (p->flags & KCF_NOTIFY_SPACE))
 		client_notify_room(c, p->units, p->provider);
 	client_poke(c);
 }

@@ -49,8 +49,7 @@ static enum kcf_status ask(struct kcf_client *c, kcf_req_id id, struct kcf_req_i
 		ret->state = (enum kcf_req_state)reply.status_reply.state;
 		ret->position = reply.status_reply.position;
 		ret->steps_done = reply.status_reply.steps_done;
-		strncpy(ret->provider,
-			direct_provider_name(c->direct, reply.status_reply.provider),
+		strncpy(ret->provider, direct_provider_name(c->direct, reply.status_reply.provider),
 			sizeof(ret->provider) - 1);
 	}
 	codec_deinit(&arena);

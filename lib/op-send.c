@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * op-send - a call becomes a request: message, credits, payload, and for synchronous calls the wait.
+ * op-send - a call becomes a request: message, credits, payload, and for synchronous calls the
+ * wait.
  *
- * The message is encoded straight into the send buffer under the client's lock. Ranges and kcfd's numbers are
- * looked up there, because another connection has others. Of what may be sent again the message is kept.
+ * The message is encoded straight into the send buffer under the client's lock. Ranges and kcfd's
+ * numbers are looked up there, because another connection has others. Of what may be sent again the
+ * message is kept.
  */
 #include "op-send.h"
 
@@ -17,7 +19,7 @@ struct build {
 	struct wire_msg msg;
 	struct pieces check; /* MAC or signature to compare */
 	struct wire_range in[WIRE_MAX_RANGES], out[WIRE_MAX_RANGES], mac[WIRE_MAX_RANGES];
-	struct wire_step *steps;       /* n_steps */
+	struct wire_step *steps;        /* n_steps */
 	struct wire_range *step_ranges; /* of all steps */
 };
 
@@ -98,8 +100,7 @@ static enum kcf_status fill_steps(struct kcf_client *c, const struct pending *p,
 }
 
 /* What belongs to the present connection. Lock held. */
-static enum kcf_status fill_payloads(struct kcf_client *c, const struct pending *p,
-				     struct build *b)
+static enum kcf_status fill_payloads(struct kcf_client *c, const struct pending *p, struct build *b)
 {
 	struct wire_op *op = &b->msg.op;
 
@@ -198,13 +199,12 @@ static enum kcf_status append(struct kcf_client *c, struct pending *p, const str
 	put_payload(p, b, at + len);
 	client_tx_commit(c, len + payload);
 	if (p->can_resend && !p->saved)
-		p->can_resend =
-			pending_save(p, at + FRAME_HEADER_LEN, len - FRAME_HEADER_LEN,
-				     at + len + payload - b->check.len, b->check.len);
+		p->can_resend = pending_save(p, at + FRAME_HEADER_LEN, len - FRAME_HEADER_LEN,
+					     at + len + payload - b->check.len, b->check.len);
 	return KCF_SUCCESS;
 }
 
-/* Threads that wait for credits have them in the order they came; held requests were there before. */
+/* Waiting threads have credits in the order they came; held requests were there before. */
 static bool has_turn(const struct kcf_client *c, const struct pending *p)
 {
 	return p->state == PENDING_HELD || client_is_first(c, p->waiter);
@@ -413,8 +413,8 @@ static enum kcf_status step_memory(const struct op_more *more, struct build *b)
 	if (!more->n_steps)
 		return KCF_SUCCESS;
 	b->steps = calloc(more->n_steps, sizeof(*b->steps));
-	b->step_ranges = calloc(WIRE_MAX_STEP_RANGES + 2 * WIRE_MAX_RANGES,
-				sizeof(*b->step_ranges));
+	b->step_ranges =
+		calloc(WIRE_MAX_STEP_RANGES + 2 * WIRE_MAX_RANGES, sizeof(*b->step_ranges));
 	return b->steps && b->step_ranges ? KCF_SUCCESS : KCF_HOST_MEMORY;
 }
 

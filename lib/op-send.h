@@ -6,10 +6,12 @@
 
 #include "client-core.h"
 
-/* Arena memory, with a new segment if need be. Beyond the quota a synchronous request waits until others give
- * memory back, an asynchronous one is KCF_BUSY; without request (p NULL) KCF_QUOTA_EXCEEDED. */
+/* Arena memory, with a new segment if need be. Beyond the quota a synchronous request waits until
+ * others give memory back, an asynchronous one is KCF_BUSY; without request (p NULL)
+ * KCF_QUOTA_EXCEEDED. */
 enum kcf_status place_alloc(struct kcf_client *c, struct pending *p, size_t len, void **ret);
-/* Fill in, out and mac of a NEW request. What is placed is released by op_release, whatever comes back. */
+/* Fill in, out and mac of a NEW request. What is placed is released by op_release, whatever comes
+ * back. */
 enum kcf_status place_call(const struct op_call *call, const struct op_more *more,
 			   struct pending *p);
 /* The same for the steps. */

@@ -7,8 +7,13 @@ enum kcf_status kcf_sign(struct kcf_client *client, const struct kcf_mechanism *
 			 struct kcf_call_req *req)
 {
 	const struct op_call call = {
-		.client = client, .op = KCF_OP_SIGN, .mech = mech, .key = key,
-		.in = in, .out = out, .req = req,
+		.client = client,
+		.op = KCF_OP_SIGN,
+		.mech = mech,
+		.key = key,
+		.in = in,
+		.out = out,
+		.req = req,
 	};
 
 	if (!key || !in || !out)
@@ -21,8 +26,13 @@ enum kcf_status kcf_verify(struct kcf_client *client, const struct kcf_mechanism
 			   const struct kcf_data *sig, struct kcf_call_req *req)
 {
 	const struct op_call call = {
-		.client = client, .op = KCF_OP_VERIFY, .mech = mech, .key = key,
-		.in = in, .check = sig, .req = req,
+		.client = client,
+		.op = KCF_OP_VERIFY,
+		.mech = mech,
+		.key = key,
+		.in = in,
+		.check = sig,
+		.req = req,
 	};
 
 	if (!key || !in || !sig)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * op-steps - a whole multi-part operation as one request. In the caller's thread on a context that lives during the
- * call alone, or in kcfd. Any thread.
+ * op-steps - a whole multi-part operation as one request. In the caller's thread on a context that
+ * lives during the call alone, or in kcfd. Any thread.
  */
 #include "client-core.h"
 
-#define LONG_NS 200000u /* an asynchronous call does not compute longer than this in the caller's thread */
+#define LONG_NS                                                                                    \
+	200000u /* an asynchronous call does not compute longer than this in the caller's thread   \
+		 */
 
 static bool is_check_op(enum kcf_op op)
 {
@@ -69,8 +71,7 @@ static bool takes_long(struct kcf_client *c, const struct op_call *call,
 }
 
 enum kcf_status kcf_submit_steps(struct kcf_client *client, const struct kcf_how *how,
-				 struct kcf_step *steps, size_t n_steps,
-				 struct kcf_call_req *req)
+				 struct kcf_step *steps, size_t n_steps, struct kcf_call_req *req)
 {
 	const struct op_more more = {.phase = KCF_SINGLE, .steps = steps, .n_steps = n_steps};
 	struct op_call call = {.client = client, .req = req};

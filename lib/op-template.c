@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * op-template - mechanism and key prepared once. The key stays here; kcfd gets it at the template's first use there.
- * Any thread.
+ * op-template - mechanism and key prepared once. The key stays here; kcfd gets it at the template's
+ * first use there. Any thread.
  */
 #include "client-core.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * op-wire - keys, parameters and mechanism numbers in the form in which they travel. Everything is borrowed. Any
- * thread.
+ * op-wire - keys, parameters and mechanism numbers in the form in which they travel. Everything is
+ * borrowed. Any thread.
  */
 #include "client-private.h"
 
@@ -48,7 +48,8 @@ enum kcf_status op_wire_param(struct kcf_client *client, const struct kcf_mechan
 	*ret = (struct wire_param){0};
 	if (!mech->param || kind == KCF_PARAM_NONE)
 		return KCF_SUCCESS;
-	/* What a parameter's strings may have in all; structure and padding are less than the slack. */
+	/* What a parameter's strings may have in all; structure and padding are less than the
+	 * slack. */
 	if (param_copy_len(kind, mech->param) > WIRE_MAX_PARAM + 256)
 		return KCF_BUFFER_TOO_BIG;
 	ret->kind = kind;

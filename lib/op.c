@@ -92,7 +92,8 @@ bool op_data_overlap(const struct kcf_data *in, const struct kcf_data *out, bool
 		n_b = out->n_iov;
 	if (!pieces_overlap(a, n_a, b, n_b))
 		return false;
-	/* In place: both begin at the same byte. Beyond that only pieces of the same cut can be followed. */
+	/* In place: both begin at the same byte. Beyond that only pieces of the same cut can be
+	 * followed. */
 	*ret_same = a[0].iov_base == b[0].iov_base;
 	return true;
 }

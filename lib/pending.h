@@ -2,12 +2,14 @@
 /*
  * pending - requests under way: id to request, each completed exactly once.
  *
- *   FREE -> NEW -> SENT -> DONE -> FREE     SENT -> HELD (connection lost) -> SENT | DONE     NEW -> FREE
+ *   FREE -> NEW -> SENT -> DONE -> FREE     SENT -> HELD (connection lost) -> SENT | DONE     NEW
+ * -> FREE
  *
- * Requests come from chunks that are never given back, so that a request costs no allocation. An id is a running
- * number and a slot: found at once, never used twice. DONE means that the result is in and the callback, or the
- * waiting thread, is still to have it. The client's lock protects the table. A NEW request belongs to the thread
- * that makes it; the result members to whoever drives the connection until DONE, then to who takes it.
+ * Requests come from chunks that are never given back, so that a request costs no allocation. An id
+ * is a running number and a slot: found at once, never used twice. DONE means that the result is in
+ * and the callback, or the waiting thread, is still to have it. The client's lock protects the
+ * table. A NEW request belongs to the thread that makes it; the result members to whoever drives
+ * the connection until DONE, then to who takes it.
  */
 #pragma once
 
@@ -17,11 +19,11 @@
 enum pending_state { PENDING_FREE = 0, PENDING_NEW, PENDING_SENT, PENDING_HELD, PENDING_DONE };
 
 enum pending_kind {
-	PENDING_OP = 1,	  /* OP, answered by OP_REPLY */
-	PENDING_KEY,	  /* KEY_OP, answered by KEY_REPLY */
+	PENDING_OP = 1,   /* OP, answered by OP_REPLY */
+	PENDING_KEY,      /* KEY_OP, answered by KEY_REPLY */
 	PENDING_EXCHANGE, /* a thread waits for the reply message itself */
-	PENDING_ATTACH,	  /* TEMPLATE_ATTACH, answered by DONE; nobody waits */
-	PENDING_OFFER,	  /* ARENA_OFFER, answered by ARENA_REPLY; nobody waits */
+	PENDING_ATTACH,   /* TEMPLATE_ATTACH, answered by DONE; nobody waits */
+	PENDING_OFFER,    /* ARENA_OFFER, answered by ARENA_REPLY; nobody waits */
 };
 
 /* How one direction of the payload travels. */
@@ -33,7 +35,7 @@ enum pending_way {
 
 struct payload {
 	struct pieces at; /* the caller's memory */
-	void *bounce;	  /* WAY_BOUNCE: as long as the pieces */
+	void *bounce;     /* WAY_BOUNCE: as long as the pieces */
 	uint8_t way;
 };
 
@@ -43,12 +45,12 @@ enum notice_kind { NOTICE_COMPLETE = 1, NOTICE_STEP, NOTICE_EVENT };
 struct notice {
 	struct notice *next;
 	uint8_t kind;
-	struct pending *pending;    /* COMPLETE, STEP */
-	uint32_t step;		    /* STEP */
-	size_t len;		    /* STEP */
-	enum kcf_status status;	    /* STEP */
-	enum kcf_event_type event;  /* EVENT */
-	uint32_t units;		    /* EVENT */
+	struct pending *pending;      /* COMPLETE, STEP */
+	uint32_t step;                /* STEP */
+	size_t len;                   /* STEP */
+	enum kcf_status status;       /* STEP */
+	enum kcf_event_type event;    /* EVENT */
+	uint32_t units;               /* EVENT */
 	char mechanism[KCF_NAME_MAX]; /* EVENT; "" = none */
 	char provider[KCF_NAME_MAX];  /* EVENT */
 };
@@ -62,12 +64,12 @@ struct pending {
 	uint64_t id;
 	uint32_t slot; /* of the table, for ever */
 	uint8_t state, kind;
-	bool sync;	  /* a thread waits */
-	bool visible;	  /* the caller has the id */
-	bool cancel;	  /* wanted while HELD */
-	bool can_resend;  /* may be sent again on another connection */
-	bool timed_out;	  /* kcfd was silent beyond the deadline */
-	uint32_t flags;	  /* of the request */
+	bool sync;             /* a thread waits */
+	bool visible;          /* the caller has the id */
+	bool cancel;           /* wanted while HELD */
+	bool can_resend;       /* may be sent again on another connection */
+	bool timed_out;        /* kcfd was silent beyond the deadline */
+	uint32_t flags;        /* of the request */
 	kcf_callback callback; /* NULL: waiter has it */
 	void *arg;
 	struct waiter *waiter;
@@ -105,7 +107,7 @@ struct pending {
 	int reply_fd;
 };
 
-#define PENDING_CHUNK 32u
+#define PENDING_CHUNK  32u
 #define PENDING_CHUNKS 2048u /* 65536 requests under way */
 
 struct pending_table {
@@ -114,7 +116,7 @@ struct pending_table {
 	struct pending *free;
 	struct pending *first, *last; /* open: SENT and HELD */
 	uint64_t next_number;
-	unsigned n_open, n_async;     /* n_async: those with a callback */
+	unsigned n_open, n_async; /* n_async: those with a callback */
 	struct notice *notices, **notices_end;
 	struct notice *spare; /* notices to be used again */
 };
@@ -124,7 +126,8 @@ void pending_init(struct pending_table *t);
 void pending_deinit(struct pending_table *t);
 /* A request in state NEW, zeroed; NULL: out of memory. */
 struct pending *pending_new(struct pending_table *t, enum pending_kind kind);
-/* NEW -> SENT: it gets its id. Or DONE -> SENT under another id, for a thread whose request found no room. */
+/* NEW -> SENT: it gets its id. Or DONE -> SENT under another id, for a thread whose request found
+ * no room. */
 void pending_open(struct pending_table *t, struct pending *p);
 /* Its completion goes to a callback. */
 void pending_set_callback(struct pending_table *t, struct pending *p, kcf_callback callback,
@@ -133,7 +136,7 @@ void pending_set_callback(struct pending_table *t, struct pending *p, kcf_callba
 struct pending *pending_find(const struct pending_table *t, uint64_t id);
 /* SENT or HELD -> DONE. With a callback its notice is queued. False if it was DONE before. */
 bool pending_complete(struct pending_table *t, struct pending *p, enum kcf_status status);
-/* Back to the pool: releases what it holds but references and bounce memory, which are the owner's. */
+/* Back to the pool. References and bounce memory are the owner's to give back before. */
 void pending_free(struct pending_table *t, struct pending *p);
 /* Keep the len bytes of a message and the bytes to compare. False: out of memory, not kept. */
 bool pending_save(struct pending *p, const uint8_t *msg, size_t len, const uint8_t *check,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pieces - an owned copy of an iovec array: where a request's payload is, after the call that gave it returned.
+ * pieces - an owned copy of an iovec array: where a request's payload is, after the call that gave
+ * it returned.
  *
  * Short arrays live inside. No locking; one owner.
  */
@@ -19,8 +20,8 @@ struct pieces {
 	struct iovec inside[PIECES_INSIDE];
 };
 
-/* Copy the array of d (NULL = nothing), at most max bytes of it. false: out of memory. p may not move
- * afterwards. */
+/* Copy the array of d (NULL = nothing), at most max bytes of it. false: out of memory. p may not
+ * move afterwards. */
 bool pieces_init(struct pieces *p, const struct kcf_data *d, size_t max);
 /* One flat piece. */
 void pieces_flat(struct pieces *p, void *base, size_t len);

@@ -7,8 +7,7 @@
 struct fake_kcfd fake;
 uint8_t data_in[64], data_out[64];
 const struct kcf_mechanism sha256 = {.number = KCF_M_SHA256};
-struct event_log events = {.lock = PTHREAD_MUTEX_INITIALIZER,
-			   .changed = PTHREAD_COND_INITIALIZER};
+struct event_log events = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 void fixture_setup(void)
 {
@@ -44,8 +43,8 @@ void wait_event(enum kcf_event_type type, unsigned n)
 
 struct kcf_client *open_client(uint32_t flags)
 {
-	struct kcf_client_options o = {.size = sizeof(o), .socket = fake.path, .flags = flags,
-				       .on_event = on_event};
+	struct kcf_client_options o = {
+		.size = sizeof(o), .socket = fake.path, .flags = flags, .on_event = on_event};
 	struct kcf_client *c;
 
 	ck_assert_int_eq(kcf_client_open(&o, &c), KCF_SUCCESS);

@@ -23,7 +23,10 @@ struct result {
 	enum kcf_status statuses[64]; /* of the first ones */
 };
 
-#define RESULT_INIT {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER}
+#define RESULT_INIT                                                                                \
+	{                                                                                          \
+		.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER             \
+	}
 
 void fixture_setup(void);
 void fixture_teardown(void);

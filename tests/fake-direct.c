@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * fake-direct - stands in for the in-caller half in tests of the daemon-facing half: everything must go to kcfd,
- * unless the test says otherwise.
+ * fake-direct - stands in for the in-caller half in tests of the daemon-facing half: everything
+ * must go to kcfd, unless the test says otherwise.
  */
 #include "fake-direct.h"
 

@@ -7,4 +7,4 @@
 extern bool fake_direct_done; /* every call finishes in the caller's thread */
 extern enum kcf_status fake_direct_status;
 extern unsigned fake_direct_modules; /* direct_attach_module was called, for row 3 */
-extern unsigned fake_direct_forks; /* direct_after_fork was called */
+extern unsigned fake_direct_forks;   /* direct_after_fork was called */

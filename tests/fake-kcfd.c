@@ -66,8 +66,8 @@ static void on_hello(struct fake_kcfd *f, uint64_t id)
 	int fds[2];
 
 	if (f->fatal != KCF_SUCCESS) {
-		struct wire_msg fatal = {.type = FRAME_FATAL, .fatal = {.status = f->fatal,
-									.text = "no"}};
+		struct wire_msg fatal = {.type = FRAME_FATAL,
+					 .fatal = {.status = f->fatal, .text = "no"}};
 
 		send_msg(f, &fatal, 0, NULL, 0, NULL, 0);
 		shutdown(f->fd, SHUT_RDWR);
@@ -340,8 +340,8 @@ static void handle(struct fake_kcfd *f, struct codec_arena *arena, const struct 
 		break;
 	case FRAME_MECH_FIND:
 		reply.type = FRAME_MECH_REPLY;
-		reply.mech_reply.status = strcmp(msg.name, "NEW") ? KCF_MECH_NOT_SUPPORTED
-								  : KCF_SUCCESS;
+		reply.mech_reply.status =
+			strcmp(msg.name, "NEW") ? KCF_MECH_NOT_SUPPORTED : KCF_SUCCESS;
 		reply.mech_reply.mech = KCF_M_DYNAMIC + 7;
 		send_msg(f, &reply, h->id, NULL, 0, NULL, 0);
 		break;
@@ -428,7 +428,9 @@ static bool read_some(struct stream *s, int fd)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(16 * sizeof(int))];
 	struct iovec iov = {s->buf + s->len, sizeof(s->buf) - s->len};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr m = {.msg_iov = &iov,
+			   .msg_iovlen = 1,
+			   .msg_control = control,
 			   .msg_controllen = sizeof(control)};
 	ssize_t n = recvmsg(fd, &m, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
 	struct cmsghdr *cm;

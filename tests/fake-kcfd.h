@@ -2,9 +2,10 @@
 /*
  * fake-kcfd - the daemon's side of the socket, scripted, for tests of the library.
  *
- * A thread serves one connection at a time on a socket in a folder of its own. It answers OP with the input, each byte
- * XOR FAKE_XOR, unless it is told to hold, to refuse or to be silent; the test waits for frames by number, never by
- * time. Members are changed under the lock through the functions below.
+ * A thread serves one connection at a time on a socket in a folder of its own. It answers OP with
+ * the input, each byte XOR FAKE_XOR, unless it is told to hold, to refuse or to be silent; the test
+ * waits for frames by number, never by time. Members are changed under the lock through the
+ * functions below.
  */
 #pragma once
 
@@ -12,7 +13,7 @@
 #include "table/page.h"
 #include "wire/codec.h"
 
-#define FAKE_XOR 0x5a
+#define FAKE_XOR      0x5a
 #define FAKE_SEGMENTS 8
 
 struct fake_frame {
@@ -40,13 +41,13 @@ struct fake_kcfd {
 	/* behaviour */
 	uint64_t daemon_id;
 	uint32_t lease;
-	enum kcf_status fatal;	 /* answer to HELLO, if not SUCCESS */
-	uint32_t version;	 /* in HELLO_REPLY */
-	bool hold;		 /* keep OPs and KEY_OPs instead of answering */
-	bool silent;		 /* do not even read */
-	enum kcf_status status;	 /* of OP answers */
+	enum kcf_status fatal;  /* answer to HELLO, if not SUCCESS */
+	uint32_t version;       /* in HELLO_REPLY */
+	bool hold;              /* keep OPs and KEY_OPs instead of answering */
+	bool silent;            /* do not even read */
+	enum kcf_status status; /* of OP answers */
 	uint32_t busy_provider;
-	unsigned n_busy;	 /* so many OPs are answered BUSY first */
+	unsigned n_busy; /* so many OPs are answered BUSY first */
 	enum kcf_status attach_status;
 	enum kcf_status arena_status;
 	uint64_t arena_quota;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * epoll-loop - libkcf-client in an application's own epoll loop: no thread of the library's, callbacks in the loop.
+ * epoll-loop - libkcf-client in an application's own epoll loop: no thread of the library's,
+ * callbacks in the loop.
  *
  *   cc epoll-loop.c $(pkg-config --cflags --libs kcf-client)
  *
- * Keeps up to 16 digests under way until 1000 are done. KCF_ALWAYS_QUEUE: each goes to kcfd, so a callback always
- * comes; without it a call may also finish inside (KCF_SUCCESS, no callback). KCF_BUSY is not an error: with
- * KCF_NOTIFY_SPACE an event says when to go on.
+ * Keeps up to 16 digests under way until 1000 are done. KCF_ALWAYS_QUEUE: each goes to kcfd, so a
+ * callback always comes; without it a call may also finish inside (KCF_SUCCESS, no callback).
+ * KCF_BUSY is not an error: with KCF_NOTIFY_SPACE an event says when to go on.
  */
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +15,7 @@
 #include <unistd.h>
 #include <kcf/client.h>
 
-#define TOTAL 1000u
+#define TOTAL   1000u
 #define AT_ONCE 16u
 
 struct slot {

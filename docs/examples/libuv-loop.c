@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libuv-loop - libkcf-client under a uv_poll_t: a timer ticks and signatures (here: MACs) are made beside it, in one
- * thread.
+ * libuv-loop - libkcf-client under a uv_poll_t: a timer ticks and signatures (here: MACs) are made
+ * beside it, in one thread.
  *
  *   cc libuv-loop.c $(pkg-config --cflags --libs kcf-client libuv)
  */
@@ -51,8 +51,8 @@ static void on_tick(uv_timer_t *timer)
 
 	for (int i = 0; i < 10 && app->n_started < TOTAL; i++) {
 		struct kcf_data out = kcf_flat(app->mac[app->n_started], 32);
-		struct kcf_call_req req = {.flags = KCF_ALWAYS_QUEUE, .callback = on_mac,
-					   .arg = app};
+		struct kcf_call_req req = {
+			.flags = KCF_ALWAYS_QUEUE, .callback = on_mac, .arg = app};
 		enum kcf_status status = kcf_mac(app->client, &mech, &key, &in, &out, &req);
 
 		if (status == KCF_BUSY)
@@ -76,8 +76,7 @@ static void on_readable(uv_poll_t *poll, int status, int events)
 static enum kcf_status open_client(struct app *app)
 {
 	static const uint8_t key_bytes[32] = "an example, not a key for real  ";
-	struct kcf_client_options options = {.size = sizeof(options),
-					     .flags = KCF_CLIENT_APP_LOOP};
+	struct kcf_client_options options = {.size = sizeof(options), .flags = KCF_CLIENT_APP_LOOP};
 	struct kcf_key key = kcf_key_bytes(key_bytes, sizeof(key_bytes));
 	enum kcf_status status = kcf_client_open(&options, &app->client);
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sync - the shortest program that uses libkcf-client: read standard input, print its SHA-256, then encrypt and
- * decrypt a message under a template.
+ * sync - the shortest program that uses libkcf-client: read standard input, print its SHA-256, then
+ * encrypt and decrypt a message under a template.
  *
  *   cc sync.c $(pkg-config --cflags --libs kcf-client)
  *   ./a.out < file
  *
- * Work like this runs in the calling thread. With KCF_CLIENT_STANDALONE it does so without kcfd, too.
+ * Work like this runs in the calling thread. With KCF_CLIENT_STANDALONE it does so without kcfd,
+ * too.
  */
 #include <stdio.h>
 #include <string.h>
@@ -42,10 +43,11 @@ static enum kcf_status digest_stdin(struct kcf_client *client, uint8_t digest[32
 	return status;
 }
 
-/* Many messages under one key: prepare it once. Ciphertext is followed by the 16 bytes of the tag. */
+/* Many messages under one key: prepare it once. Ciphertext is followed by the tag's 16 bytes. */
 static enum kcf_status there_and_back(struct kcf_client *client)
 {
-	static const uint8_t key_bytes[32] = "an example, not a key for real  ", iv[12] = "once only";
+	static const uint8_t key_bytes[32] = "an example, not a key for real  ",
+			     iv[12] = "once only";
 	static const char text[] = "attack at dawn";
 	uint8_t sealed[sizeof(text) + 16], opened[sizeof(text)];
 	struct kcf_param_aead aead = {.iv = iv, .iv_len = sizeof(iv)};
