@@ -10,16 +10,7 @@ static struct request *find_request(struct conn *c, uint64_t id)
 {
 	struct pending *p = idmap_find(&c->pending, id);
 
-	if (!p || p->kind != PENDING_OP)
-		return NULL;
-	list_for_each(l, &c->requests)
-	{
-		struct request *r = list_entry(l, struct request, conn_link);
-
-		if (r->id == id)
-			return r;
-	}
-	return NULL;
+	return p && p->kind == PENDING_OP ? container_of(p, struct op, pending)->request : NULL;
 }
 
 void handle_cancel(struct conn *c, const struct dispatch_frame *f)

@@ -174,6 +174,7 @@ enum kcf_status op_build(struct conn *c, const struct wire_op *m, const uint8_t 
 	v = (struct carver){r->mem, r->mem + len};
 	op = carve(&v, sizeof(*op));
 	memset(op, 0, sizeof(*op));
+	op->request = r;
 	op->use.segments = carve(&v, sizeof(struct segment *) * max_segments(m));
 	op->context = m->context;
 	op->out_inline = !m->n_out;

@@ -14,6 +14,7 @@
 
 struct op {
 	struct pending pending; /* first */
+	struct request *request;
 	struct arena_use use;
 	uint32_t context; /* its number, or 0 */
 	bool mac_inline, out_inline;
