@@ -123,6 +123,7 @@ static void put_conn(struct json *j, const struct conn *c)
 	json_u64(j, "segments", c->segments.n);
 	json_u64(j, "units_leased", c->credit.leased);
 	json_u64(j, "units_held", c->credit.held);
+	json_u64(j, "units_wanted", c->credit.want_units);
 	json_u64(j, "bytes_unsent", out_len(&c->out));
 	json_end_object(j);
 }

@@ -138,6 +138,30 @@ START_TEST(waits_for_room_in_a_synchronous_call)
 }
 END_TEST
 
+START_TEST(nobody_overtakes_a_thread_that_waits_for_credit)
+{
+	struct wire_msg room = {.type = FRAME_ROOM, .room.units = 2};
+	struct result r = RESULT_INIT;
+	struct kcf_call_req req = {.callback = on_done, .arg = &r};
+	struct kcf_client *c;
+	pthread_t thread;
+	void *status;
+
+	FAKE_SET(&fake, lease, 1);
+	c = open_client(0);
+	ck_assert_int_eq(pthread_create(&thread, NULL, digest_thread, c), 0);
+	fake_wait(&fake, FRAME_WANT, 1);
+	fake_give(&fake, 1); /* enough, but not for this one */
+	ck_assert_int_eq(digest(c, &req), KCF_BUSY);
+	fake_send(&fake, &room, 0);
+	pthread_join(thread, &status);
+	ck_assert_int_eq((int)(uintptr_t)status, KCF_SUCCESS);
+	ck_assert_int_eq(digest(c, &req), KCF_QUEUED);
+	wait_result(&r, 1);
+	kcf_client_close(c);
+}
+END_TEST
+
 START_TEST(gives_up_waiting_for_room_at_the_deadline)
 {
 	struct kcf_call_req req = {.flags = KCF_WAIT, .timeout_ms = 20};
@@ -384,6 +408,7 @@ int main(void)
 	tcase_add_test(tc, refuses_at_once_without_credit);
 	tcase_add_test(tc, tells_when_there_is_room);
 	tcase_add_test(tc, waits_for_room_in_a_synchronous_call);
+	tcase_add_test(tc, nobody_overtakes_a_thread_that_waits_for_credit);
 	tcase_add_test(tc, gives_up_waiting_for_room_at_the_deadline);
 	tcase_add_test(tc, never_returns_busy_from_a_synchronous_call);
 	tcase_add_test(tc, passes_on_a_later_busy_by_callback);

@@ -204,6 +204,9 @@ START_TEST(full_queues_are_busy_and_room_is_told_and_reserved)
 	/* the slot is s[5]'s now */
 	submit(&s[4], only_device(), 0);
 	expect(&s[4], KCF_BUSY, 0, NULL);
+	sched_unreserve(world.core, &s[5]); /* nobody's again */
+	ck_assert(sched_reserve(world.core, &s[5], row1));
+	ck_assert(sched_reserve(world.core, &s[5], row1 + 1)); /* nobody to wait for */
 	sent_init(&s[5], only_device(), KCF_OP_DIGEST, big, 8);
 	s[5].r->consumer = other;
 	sent_submit(&s[5]);
