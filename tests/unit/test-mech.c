@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Mechanism numbers, consumers' accounts, and the states of a request. */
+/* Mechanism names and numbers, the table, settings. */
 #include "unit/core-world.h"
-
-#include "core/request-pool.h"
 
 START_TEST(fixed_names_have_their_fixed_numbers)
 {
@@ -116,134 +114,10 @@ START_TEST(settings_are_checked_and_explained)
 }
 END_TEST
 
-START_TEST(one_account_per_user_kept_while_needed)
-{
-	struct consumer *a = consumer_get(world.core, 5, 5), *b = consumer_get(world.core, 5, 6);
-
-	ck_assert_ptr_eq(a, b);
-	ck_assert_ptr_ne(a, world.consumer);
-	ck_assert_int_eq(consumer_charge(a, CHARGE_ARENA, 4096), KCF_SUCCESS);
-	consumer_put(a);
-	consumer_put(b);
-	ck_assert_ptr_eq(consumer_find(world.core, 5), a);
-	consumer_uncharge(a, CHARGE_ARENA, 4096);
-	ck_assert_ptr_null(consumer_find(world.core, 5));
-}
-END_TEST
-
-START_TEST(charges_stop_at_the_limit)
-{
-	ck_assert_int_eq(
-		consumer_charge(world.consumer, CHARGE_ARENA, world.core->limits.user_arena),
-		KCF_SUCCESS);
-	ck_assert_int_eq(consumer_charge(world.consumer, CHARGE_ARENA, 1), KCF_QUOTA_EXCEEDED);
-	ck_assert_int_eq(consumer_charge(world.consumer, CHARGE_ARENA, UINT64_MAX),
-			 KCF_QUOTA_EXCEEDED);
-	consumer_uncharge(world.consumer, CHARGE_ARENA, world.core->limits.user_arena);
-	ck_assert_int_eq(consumer_charge(world.consumer, CHARGE_ARENA, 1), KCF_SUCCESS);
-	consumer_uncharge(world.consumer, CHARGE_ARENA, 1);
-}
-END_TEST
-
-START_TEST(what_a_client_reports_is_added_and_never_believed)
-{
-	struct caller_count c = {KCF_M_SHA256, 1, 10, 1000, 1, 50, 1};
-	int conn = 0;
-
-	core_caller_counts(world.core, &conn, world.consumer, &c, 1, false);
-	core_caller_counts(world.core, &conn, world.consumer, &c, 1, false);
-	ck_assert_uint_eq(world.consumer->caller_ops, 10);
-	c.ops = 5; /* backwards: nothing */
-	c.bytes = UINT64_MAX;
-	core_caller_counts(world.core, &conn, world.consumer, &c, 1, false);
-	ck_assert_uint_eq(world.consumer->caller_ops, 10);
-	c.ops = 7;
-	core_caller_counts(world.core, &conn, world.consumer, &c, 1, true);
-	ck_assert_uint_eq(world.consumer->caller_ops, 12);
-	c.bytes = UINT64_MAX; /* saturates over connections */
-	core_caller_counts(world.core, &c, world.consumer, &c, 1, true);
-	ck_assert_uint_eq(world.consumer->caller_bytes, UINT64_MAX);
-	c.mech = 999999;
-	c.provider_row1 = 4000;
-	core_caller_counts(world.core, &c, world.consumer, &c, 1, true);
-}
-END_TEST
-
-START_TEST(units_are_a_sum_that_cannot_be_overdrawn)
-{
-	uint32_t all = sched_units_free(world.core);
-
-	ck_assert_uint_eq(all, world.core->limits.software_queue);
-	ck_assert(sched_units_take(world.core, all));
-	ck_assert(!sched_units_take(world.core, 1));
-	sched_units_give(world.core, 1);
-	ck_assert(sched_units_take(world.core, 1));
-	sched_units_give(world.core, all);
-}
-END_TEST
-
-/* ---- a request's record ---- */
-
-START_TEST(a_record_is_wiped_before_it_is_used_again)
-{
-	struct request *r = request_new(300);
-	uint8_t *mem = r->mem;
-
-	ck_assert_uint_eq((uintptr_t)mem % 8, 0);
-	memset(mem, 0xa5, 300);
-	request_free(r);
-	r = request_new(300);
-	ck_assert_ptr_eq(r->mem, mem); /* the warmest first */
-	for (unsigned i = 0; i < 300; i++)
-		ck_assert_uint_eq(r->mem[i], 0);
-	request_free(r);
-	r = request_new(100000);
-	ck_assert_ptr_nonnull(r);
-	request_free(r);
-	ck_assert_ptr_null(request_new(SIZE_MAX - 10));
-}
-END_TEST
-
-START_TEST(a_held_record_stays_after_it_was_freed)
-{
-	struct request *r = request_new(64), *other;
-
-	request_hold(r);
-	request_set_state(r, REQUEST_WAITING);
-	request_set_state(r, REQUEST_RUNNING);
-	request_set_state(r, REQUEST_DONE);
-	request_free(r);
-	r->mem[0] = 1;
-	other = request_new(64);
-	ck_assert_ptr_ne(other, r);
-	request_unhold(r);
-	request_free(other);
-}
-END_TEST
-
-START_TEST(a_finished_request_does_not_run_again)
-{
-	struct request *r = request_new(64);
-
-	request_set_state(r, REQUEST_WAITING);
-	request_set_state(r, REQUEST_DONE);
-	request_set_state(r, REQUEST_RUNNING); /* asserts */
-}
-END_TEST
-
-START_TEST(a_waiting_request_is_not_freed)
-{
-	struct request *r = request_new(64);
-
-	request_set_state(r, REQUEST_WAITING);
-	request_free(r); /* asserts */
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("mech");
-	TCase *tc = tcase_create("mech"), *record = tcase_create("record");
+	TCase *tc = tcase_create("mech");
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, world_setup, world_teardown);
@@ -253,15 +127,6 @@ int main(void)
 	tcase_add_test(tc, another_parameter_kind_under_a_known_name_is_refused);
 	tcase_add_test(tc, the_table_shows_offers_policy_and_thresholds);
 	tcase_add_test(tc, settings_are_checked_and_explained);
-	tcase_add_test(tc, one_account_per_user_kept_while_needed);
-	tcase_add_test(tc, charges_stop_at_the_limit);
-	tcase_add_test(tc, what_a_client_reports_is_added_and_never_believed);
-	tcase_add_test(tc, units_are_a_sum_that_cannot_be_overdrawn);
 	suite_add_tcase(suite, tc);
-	tcase_add_test(record, a_record_is_wiped_before_it_is_used_again);
-	tcase_add_test(record, a_held_record_stays_after_it_was_freed);
-	tcase_add_test_raise_signal(record, a_finished_request_does_not_run_again, SIGABRT);
-	tcase_add_test_raise_signal(record, a_waiting_request_is_not_freed, SIGABRT);
-	suite_add_tcase(suite, record);
 	return test_main(suite);
 }
