@@ -244,6 +244,101 @@ START_TEST(a_request_with_a_full_device_is_told_when_there_is_room)
 }
 END_TEST
 
+/* Another connection, for the device alone. */
+static struct kcf_client *open_other(void)
+{
+	struct kcf_client_options options = {.size = sizeof(options), .socket = kcfd.socket};
+	struct kcf_client *c;
+	kcf_mech_t number;
+
+	ck_assert_int_eq(kcf_client_open(&options, &c), KCF_SUCCESS);
+	ck_assert_int_eq(kcf_mech_find(c, "KCF_FAULT_ONLY", &number), KCF_SUCCESS);
+	ck_assert_uint_eq(number, only); /* each client's first of its own */
+	return c;
+}
+
+static enum kcf_status call_device(struct kcf_client *c, struct kcf_data *out,
+				   struct kcf_call_req *req)
+{
+	struct kcf_mechanism dev = {only, 0, NULL};
+	struct kcf_data in = kcf_flat(data, sizeof(data));
+
+	return kcf_digest(c, &dev, &in, out, req);
+}
+
+START_TEST(the_slot_told_of_is_kept_for_who_asked)
+{
+	struct kcf_call_req req = collect_req(&done, KCF_NOTIFY_SPACE);
+	struct kcf_client *other = open_other();
+	struct collect others;
+	struct kcf_call_req other_req;
+	uint8_t buf[2][32];
+	struct kcf_data out = kcf_flat(buf[0], 32), other_out = kcf_flat(buf[1], 32);
+
+	collect_init(&others);
+	other_req = collect_req(&others, 0);
+	prepare(FULL);
+	ck_assert_int_eq(call(HW, &out, &req), KCF_QUEUED);
+	collect_wait(&done, 1);
+	ck_assert_int_eq(done.status, KCF_BUSY);
+	ck_assert_str_eq(done.provider, "fault0");
+	/* the one that waited goes to the device, and its place is free */
+	admin_do(&kcfd, "set", "fault0.release", "1", NULL);
+	collect_wait_event(&done, KCF_EVENT_ROOM);
+	ck_assert_int_eq(call_device(other, &other_out, &other_req), KCF_QUEUED);
+	collect_wait(&others, 1);
+	ck_assert_int_eq(others.status, KCF_BUSY);
+	ck_assert_int_eq(others.busy_reason, KCF_BUSY_NO_ROOM);
+	collect_reset(&done);
+	ck_assert_int_eq(call(HW, &out, &req), KCF_QUEUED);
+	admin_wait_requests(&kcfd, "waiting", 1);
+	open_gate(FULL);
+	collect_wait(&done, 1);
+	ck_assert_int_eq(done.status, KCF_SUCCESS);
+	ck_assert_uint_eq(collect_n_events(&done, KCF_EVENT_ROOM), 0);
+	kcf_client_close(other);
+	collect_deinit(&others);
+}
+END_TEST
+
+struct many {
+	struct kcf_client *client;
+	unsigned n_ok;
+	pthread_t thread;
+};
+
+static void *many_main(void *arg)
+{
+	struct many *m = arg;
+	uint8_t buf[32];
+	struct kcf_data out = kcf_flat(buf, 32);
+
+	for (unsigned i = 0; i < 50; i++)
+		m->n_ok += call_device(m->client, &out, NULL) == KCF_SUCCESS;
+	return NULL;
+}
+
+START_TEST(synchronous_calls_share_a_device_that_is_always_full)
+{
+	struct kcf_client *other = open_other();
+	struct many many[16];
+	json_t *stats;
+
+	for (unsigned i = 0; i < 16; i++) {
+		many[i] = (struct many){.client = i % 2 ? other : client};
+		ck_assert_int_eq(pthread_create(&many[i].thread, NULL, many_main, &many[i]), 0);
+	}
+	for (unsigned i = 0; i < 16; i++) {
+		pthread_join(many[i].thread, NULL);
+		ck_assert_uint_eq(many[i].n_ok, 50);
+	}
+	stats = admin_json(&kcfd, "stats", NULL);
+	ck_assert_int_gt(json_integer_value(json_object_get(stats, "refused")), 0);
+	json_decref(stats);
+	kcf_client_close(other);
+}
+END_TEST
+
 START_TEST(without_notify_space_nobody_is_told)
 {
 	struct kcf_call_req req = collect_req(&done, 0);
@@ -272,6 +367,8 @@ int main(void)
 	tcase_add_loop_test(t, serves_every_row_of_the_table_as_it_says, 0, N_CELLS);
 	tcase_add_test(t, skip_reqid_makes_no_handle);
 	tcase_add_test(t, a_request_with_a_full_device_is_told_when_there_is_room);
+	tcase_add_test(t, the_slot_told_of_is_kept_for_who_asked);
+	tcase_add_test(t, synchronous_calls_share_a_device_that_is_always_full);
 	tcase_add_test(t, without_notify_space_nobody_is_told);
 	suite_add_tcase(s, t);
 	return test_main(s);
