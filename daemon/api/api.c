@@ -121,8 +121,8 @@ static void on_core_event(void *arg, enum kcf_event_type type, const char *mecha
 	struct api *a = arg;
 	struct wire_msg msg = {.type = FRAME_EVENT};
 	struct core_module module;
-	bool has_module = a->core && type == KCF_EVENT_PROVIDER_ADDED &&
-			  find_module(a, provider, &module);
+	bool has_module =
+		a->core && type == KCF_EVENT_PROVIDER_ADDED && find_module(a, provider, &module);
 
 	msg.event.type = type;
 	msg.event.mechanism = mechanism ? mechanism : "";

@@ -56,8 +56,8 @@ struct credit_account {
 	const void *conn; /* whose requests may use what is reserved */
 	struct page *page;
 	uint32_t leased, held;
-	uint64_t used_ms;     /* last spent */
-	uint64_t reserved_ms; /* until then nothing is taken back */
+	uint64_t used_ms;               /* last spent */
+	uint64_t reserved_ms;           /* until then nothing is taken back */
 	uint32_t want_units, want_rows; /* rows: a bit per hardware provider's */
 	bool wants, open;
 };

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Credits and room on a real kcfd: who may queue how much, what is told when that is used up, who is served next.
+ * Credits and room on a real kcfd: who may queue how much, what is told when that is used up, who
+ * is served next.
  *
- * A device with a closed gate holds everything, so that credits come back when a job is released and not before. A
- * digest of what travels inline costs two units. Clients are dispatched by the test itself, and every command goes
- * over one connection: nothing happens that the test did not do.
+ * A device with a closed gate holds everything, so that credits come back when a job is released
+ * and not before. A digest of what travels inline costs two units. Clients are dispatched by the
+ * test itself, and every command goes over one connection: nothing happens that the test did not
+ * do.
  */
 #include <poll.h>
 #include <string.h>
@@ -14,8 +16,8 @@
 #include "collect.h"
 #include "test-main.h"
 
-#define COST 2u /* units of a request here */
-#define SLOTS 8u /* of the device */
+#define COST      2u /* units of a request here */
+#define SLOTS     8u /* of the device */
 #define OTHER_UID 65533
 
 struct user {
@@ -55,13 +57,13 @@ static void start(const char *limits)
 	json_decref(command("load", "fault", "instance=fault0", "slots=8", "gate=closed"));
 }
 
-/* 256 units, of which 8 for each of 16 connections cannot be had by others: 136 for one while nobody else is there
- * but the administrator, whose own 8 are among the others'. */
-#define SMALL "software_queue = 256\nconnections = 16\nlease = 256"
+/* 256 units, of which 8 for each of 16 connections cannot be had by others: 136 for one while
+ * nobody else is there but the administrator, whose own 8 are among the others'. */
+#define SMALL      "software_queue = 256\nconnections = 16\nlease = 256"
 #define SMALL_MOST 136u
 
 /* More than anybody here takes. */
-#define LARGE "software_queue = 16384\nconnections = 16\nlease = 64"
+#define LARGE       "software_queue = 16384\nconnections = 16\nlease = 64"
 #define LARGE_LEASE 64u
 
 static void teardown(void)
@@ -106,9 +108,12 @@ static uint64_t account(const char *label, const char *what)
 
 static void user_open(struct user *u, const char *label)
 {
-	struct kcf_client_options options = {.size = sizeof(options), .socket = kcfd.socket,
-					     .label = label, .flags = KCF_CLIENT_APP_LOOP,
-					     .on_event = collect_event_cb, .event_arg = &u->done};
+	struct kcf_client_options options = {.size = sizeof(options),
+					     .socket = kcfd.socket,
+					     .label = label,
+					     .flags = KCF_CLIENT_APP_LOOP,
+					     .on_event = collect_event_cb,
+					     .event_arg = &u->done};
 
 	collect_init(&u->done);
 	ck_assert_int_eq(kcf_client_open(&options, &u->client), KCF_SUCCESS);
@@ -393,7 +398,9 @@ static uint32_t raw_find(struct harness_raw *r)
 static void raw_op(struct harness_raw *r, uint32_t mech, uint64_t id)
 {
 	struct wire_msg msg = {.type = FRAME_OP,
-			       .op = {.op = KCF_OP_DIGEST, .mech = mech, .in_len = sizeof(in),
+			       .op = {.op = KCF_OP_DIGEST,
+				      .mech = mech,
+				      .in_len = sizeof(in),
 				      .out_room = sizeof(out)}};
 
 	msg.op.units = codec_op_units(&msg.op);
@@ -520,7 +527,8 @@ START_TEST(every_consumer_comes_to_its_share)
 		leased = account("second", "units_leased");
 		held = account("first", "units_leased");
 	}
-	/* 152 units for three connections of two users: 76 for the one, 38 for each of the other's */
+	/* 152 units for three connections of two users: 76 for the one, 38 for each of the other's
+	 */
 	ck_assert_msg(leased >= 76, "only %u units after %u jobs", (unsigned)leased, n);
 	ck_assert_uint_ge(held, 38);
 	user_close(&first);
