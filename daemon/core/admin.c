@@ -286,7 +286,7 @@ static enum kcf_status set_weight(struct core *core, const char *name, const cha
 	}
 	c = consumer_find(core, (uid_t)uid);
 	if (!c) {
-		snprintf(err, err_len, "uid %s is not connected", name);
+		snprintf(err, err_len, "uid %s has not been connected", name);
 		return KCF_NOT_FOUND;
 	}
 	consumer_set_weight(c, (uint32_t)weight);

@@ -9,6 +9,7 @@ void consumers_init(struct core *core)
 {
 	for (unsigned i = 0; i < CONSUMER_BUCKETS; i++)
 		list_init(&core->consumers[i]);
+	list_init(&core->idle_consumers);
 }
 
 void consumers_deinit(struct core *core)
@@ -33,6 +34,14 @@ struct consumer *consumer_find(struct core *core, uid_t uid)
 	return NULL;
 }
 
+static void leave_idle(struct consumer *c)
+{
+	if (list_empty(&c->idle))
+		return;
+	list_remove(&c->idle);
+	c->core->n_idle_consumers--;
+}
+
 struct consumer *consumer_get(struct core *core, uid_t uid, gid_t gid)
 {
 	struct consumer *c = consumer_find(core, uid);
@@ -44,12 +53,14 @@ struct consumer *consumer_get(struct core *core, uid_t uid, gid_t gid)
 		c->core = core;
 		c->uid = uid;
 		c->weight = 1;
+		list_init(&c->idle);
 		for (unsigned i = 0; i <= TABLE_PROVIDERS; i++)
 			queue_share_init(&c->shares[i], c->weight);
 		list_push(&core->consumers[uid % CONSUMER_BUCKETS], &c->link);
 	}
 	c->gid = gid;
 	c->refs++;
+	leave_idle(c);
 	return c;
 }
 
@@ -61,14 +72,26 @@ static bool is_charged(const struct consumer *c)
 	return false;
 }
 
-static void consumer_check(struct consumer *c)
+static void consumer_free(struct consumer *c)
 {
-	if (c->refs || is_charged(c) || c->weight != 1)
-		return;
 	for (unsigned i = 0; i <= TABLE_PROVIDERS; i++)
 		assert(c->shares[i].n == 0);
+	leave_idle(c);
 	list_remove(&c->link);
 	free(c);
+}
+
+/* What an administrator gave a weight is not dropped: so it is not idle either. */
+static void consumer_check(struct consumer *c)
+{
+	struct core *core = c->core;
+
+	leave_idle(c);
+	if (c->refs || is_charged(c) || c->weight != 1)
+		return;
+	list_push(&core->idle_consumers, &c->idle);
+	if (++core->n_idle_consumers > CONSUMERS_IDLE)
+		consumer_free(list_entry(core->idle_consumers.next, struct consumer, idle));
 }
 
 void consumer_put(struct consumer *c)
@@ -100,6 +123,7 @@ enum kcf_status consumer_charge(struct consumer *c, enum charge_kind kind, uint6
 	if (n > limit || c->charged[kind] > limit - n)
 		return KCF_QUOTA_EXCEEDED;
 	c->charged[kind] += n;
+	leave_idle(c);
 	return KCF_SUCCESS;
 }
 

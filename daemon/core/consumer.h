@@ -2,7 +2,8 @@
 /*
  * consumer - the account of a uid: what it holds, its share of every queue, its totals.
  *
- * Made at need, kept while a connection refers to it or something is charged to it. Loop thread.
+ * Made at need, kept while a connection refers to it or something is charged to it. Then it is idle: its
+ * totals stay to be looked at until CONSUMERS_IDLE others went idle after it. Loop thread.
  */
 #pragma once
 
@@ -10,9 +11,11 @@
 #include "spi/queue.h"
 
 #define CONSUMER_BUCKETS 64u
+#define CONSUMERS_IDLE   256u
 
 struct consumer {
 	struct list link; /* of its bucket */
+	struct list idle; /* of the core's idle ones, while it is one */
 	struct core *core;
 	uid_t uid;
 	gid_t gid; /* of the latest connection */

@@ -38,6 +38,8 @@ struct core {
 	struct list manifests, loads, failures;
 
 	struct list consumers[CONSUMER_BUCKETS];
+	struct list idle_consumers; /* the oldest first */
+	unsigned n_idle_consumers;
 	struct keys keys;
 	struct list tmpls;
 	struct stats stats;

@@ -2,6 +2,8 @@
 /* Accounts of users: charges, what clients report, units of the software queue. */
 #include "unit/core-world.h"
 
+#include "core/consumer.h"
+
 START_TEST(one_account_per_user_kept_while_needed)
 {
 	struct consumer *a = consumer_get(world.core, 5, 5), *b = consumer_get(world.core, 5, 6);
@@ -13,7 +15,6 @@ START_TEST(one_account_per_user_kept_while_needed)
 	consumer_put(b);
 	ck_assert_ptr_eq(consumer_find(world.core, 5), a);
 	consumer_uncharge(a, CHARGE_ARENA, 4096);
-	ck_assert_ptr_null(consumer_find(world.core, 5));
 }
 END_TEST
 
@@ -68,6 +69,90 @@ START_TEST(units_are_a_sum_that_cannot_be_overdrawn)
 }
 END_TEST
 
+#define FIRST 2000u
+
+/* A user comes, does something, and goes. */
+static void visit(uid_t uid, uint64_t ops)
+{
+	struct consumer *c = consumer_get(world.core, uid, uid);
+
+	ck_assert_ptr_nonnull(c);
+	c->ops += ops;
+	consumer_put(c);
+}
+
+static void visit_many(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		visit(FIRST + 1 + i, 1);
+}
+
+START_TEST(keeps_totals_when_nothing_is_held_any_more)
+{
+	struct consumer *c;
+
+	visit(FIRST, 3);
+	c = consumer_find(world.core, FIRST);
+	ck_assert_ptr_nonnull(c);
+	ck_assert_uint_eq(c->ops, 3);
+	visit(FIRST, 4);
+	ck_assert_uint_eq(consumer_find(world.core, FIRST)->ops, 7);
+}
+END_TEST
+
+START_TEST(forgets_who_has_been_idle_longest)
+{
+	visit(FIRST, 1);
+	visit_many(CONSUMERS_IDLE - 1);
+	ck_assert_ptr_nonnull(consumer_find(world.core, FIRST));
+	visit(1001, 1);
+	ck_assert_ptr_null(consumer_find(world.core, FIRST));
+	ck_assert_ptr_nonnull(consumer_find(world.core, FIRST + 1));
+	ck_assert_uint_eq(world.core->n_idle_consumers, CONSUMERS_IDLE);
+}
+END_TEST
+
+START_TEST(who_comes_back_is_idle_anew)
+{
+	visit(FIRST, 1);
+	visit_many(CONSUMERS_IDLE - 1);
+	visit(FIRST, 1);
+	visit(1001, 1);
+	ck_assert_ptr_nonnull(consumer_find(world.core, FIRST));
+	ck_assert_ptr_null(consumer_find(world.core, FIRST + 1));
+}
+END_TEST
+
+START_TEST(what_is_charged_is_not_forgotten)
+{
+	struct consumer *c = consumer_get(world.core, FIRST, FIRST);
+
+	ck_assert_int_eq(consumer_charge(c, CHARGE_KEY, 1), KCF_SUCCESS);
+	consumer_put(c);
+	visit_many(CONSUMERS_IDLE + 1);
+	ck_assert_ptr_eq(consumer_find(world.core, FIRST), c);
+	consumer_uncharge(c, CHARGE_KEY, 1);
+	visit_many(CONSUMERS_IDLE);
+	ck_assert_ptr_null(consumer_find(world.core, FIRST));
+}
+END_TEST
+
+START_TEST(weight_given_by_an_administrator_stays)
+{
+	struct consumer *c;
+
+	visit(FIRST, 1);
+	c = consumer_find(world.core, FIRST);
+	consumer_set_weight(c, 5);
+	visit_many(CONSUMERS_IDLE + 1);
+	ck_assert_ptr_eq(consumer_find(world.core, FIRST), c);
+	ck_assert_uint_eq(c->weight, 5);
+	consumer_set_weight(c, 1);
+	visit_many(CONSUMERS_IDLE);
+	ck_assert_ptr_null(consumer_find(world.core, FIRST));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("consumer");
@@ -79,6 +164,11 @@ int main(void)
 	tcase_add_test(tc, charges_stop_at_the_limit);
 	tcase_add_test(tc, what_a_client_reports_is_added_and_never_believed);
 	tcase_add_test(tc, units_are_a_sum_that_cannot_be_overdrawn);
+	tcase_add_test(tc, keeps_totals_when_nothing_is_held_any_more);
+	tcase_add_test(tc, forgets_who_has_been_idle_longest);
+	tcase_add_test(tc, who_comes_back_is_idle_anew);
+	tcase_add_test(tc, what_is_charged_is_not_forgotten);
+	tcase_add_test(tc, weight_given_by_an_administrator_stays);
 	suite_add_tcase(suite, tc);
 	return test_main(suite);
 }
