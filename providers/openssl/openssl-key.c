@@ -3,8 +3,9 @@
  * Asymmetric keys: PKCS#8, SubjectPublicKeyInfo and raw X and Ed keys, checked against their row.
  *
  * DER must be the whole input, exactly. A private key also serves as the public one. Raw Ed bytes
- * may be either half: only the operation tells, so both readings are kept. EC keys are of named
- * curves; explicit parameters are refused.
+ * may be either half: only the operation tells. libcrypto does not wipe public keys, so that reading
+ * is made only where a signature is verified. EC keys are of named curves; explicit parameters are
+ * refused.
  *
  * Thread: any; the keys are immutable afterwards.
  */
@@ -67,9 +68,17 @@ static enum kcf_status load_raw(struct openssl_tmpl *t, const struct kcf_key_dat
 		return KCF_KEY_SIZE_RANGE;
 	t->priv = EVP_PKEY_new_raw_private_key_ex(t->prov->lib, type, OPENSSL_PROPS, key->bytes,
 						  key->len);
-	t->pub = EVP_PKEY_new_raw_public_key_ex(t->prov->lib, type, OPENSSL_PROPS, key->bytes,
-						key->len);
-	return t->priv && t->pub ? KCF_SUCCESS : KCF_FAILED;
+	if (!t->priv)
+		return KCF_FAILED;
+	return t->spec->kind == OPENSSL_EDDSA ? openssl_tmpl_raw_key(t, key) : KCF_SUCCESS;
+}
+
+EVP_PKEY *openssl_key_verifying(const struct openssl_tmpl *t)
+{
+	if (t->pub)
+		return EVP_PKEY_up_ref(t->pub) ? t->pub : NULL;
+	return EVP_PKEY_new_raw_public_key_ex(t->prov->lib, raw_type(t->spec, t->key_len),
+					      OPENSSL_PROPS, t->key, t->key_len);
 }
 
 static bool is_any(const EVP_PKEY *key, const char *a, const char *b)
@@ -161,7 +170,7 @@ enum kcf_status openssl_key_load(struct openssl_tmpl *t, const struct kcf_key_da
 	any = t->priv ? t->priv : t->pub;
 	if (!any || !type_fits(t->spec, any))
 		return KCF_KEY_TYPE_INCONSISTENT;
-	if (!t->pub && EVP_PKEY_up_ref(t->priv))
+	if (!t->pub && !t->key && EVP_PKEY_up_ref(t->priv))
 		t->pub = t->priv;
 	return check_size(t, any);
 }

@@ -155,7 +155,7 @@ struct openssl_tmpl {
 	uint8_t *key; /* raw key bytes; never NULL if the row takes raw keys and one was given */
 	size_t key_len;
 	EVP_PKEY *priv; /* NULL: not given */
-	EVP_PKEY *pub;  /* the private key also serves as the public one */
+	EVP_PKEY *pub;  /* the private key also serves as the public one; NULL: raw Ed, see key */
 	unsigned bits;
 	unsigned width; /* bytes of an integer of a signature, a coordinate or the modulus */
 	union {
@@ -323,6 +323,8 @@ static inline OSSL_PARAM openssl_text(const char *key, const char *value)
 enum kcf_status openssl_key_load(struct openssl_tmpl *t, const struct kcf_key_data *key);
 /* A public key of any type from SubjectPublicKeyInfo; NULL if it is not one, exactly. */
 EVP_PKEY *openssl_key_spki(struct openssl_prov *prov, const uint8_t *der, size_t len);
+/* The key that verifies, a reference of the caller's; NULL: out of memory. */
+EVP_PKEY *openssl_key_verifying(const struct openssl_tmpl *t);
 /* KCF_OP_PUBLIC. */
 enum kcf_status openssl_key_public(struct openssl_tmpl *t, struct kcf_job *job);
 /* KCF_OP_ENCRYPT and KCF_OP_DECRYPT of a row that signs too. */

@@ -169,8 +169,9 @@ static enum kcf_status prepare_ed(struct sign_state *s, bool verify,
 				  const struct kcf_param_sign *param)
 {
 	struct openssl_tmpl *t = s->tmpl;
+	EVP_PKEY *pub;
 	EVP_MD_CTX *md;
-	int ok;
+	int ok = 0;
 
 	if (param && (param->flags || param->context_len))
 		return KCF_MECHANISM_PARAM_INVALID;
@@ -179,12 +180,16 @@ static enum kcf_status prepare_ed(struct sign_state *s, bool verify,
 	md = EVP_MD_CTX_new();
 	if (!md)
 		return KCF_HOST_MEMORY;
-	if (verify)
-		ok = EVP_DigestVerifyInit_ex(md, NULL, NULL, t->prov->lib, OPENSSL_PROPS, t->pub,
-					     NULL);
-	else
+	if (verify) {
+		pub = openssl_key_verifying(t);
+		if (pub)
+			ok = EVP_DigestVerifyInit_ex(md, NULL, NULL, t->prov->lib, OPENSSL_PROPS,
+						     pub, NULL);
+		EVP_PKEY_free(pub);
+	} else {
 		ok = EVP_DigestSignInit_ex(md, NULL, NULL, t->prov->lib, OPENSSL_PROPS, t->priv,
 					   NULL);
+	}
 	if (ok <= 0) {
 		EVP_MD_CTX_free(md);
 		return KCF_FAILED;
@@ -211,7 +216,7 @@ static enum kcf_status sign_start(struct sign_state *s, const struct kcf_job *jo
 
 	if (job->op != KCF_OP_SIGN && job->op != KCF_OP_VERIFY)
 		return KCF_MECH_NOT_SUPPORTED;
-	if (!(verify ? t->pub : t->priv))
+	if (verify ? !t->pub && !t->key : !t->priv)
 		return KCF_KEY_TYPE_INCONSISTENT;
 	/* 1024 bits are for old signatures (SP 800-131A), and only to verify them */
 	if (!verify && has_modulus(t) && t->bits < SIGN_MIN_BITS)
