@@ -206,7 +206,8 @@ enum kcf_status key_permits(const struct key *k, uint32_t use, uint32_t mech, ui
 	if (k->usage && !(k->usage & use))
 		return KCF_KEY_FUNCTION_NOT_PERMITTED;
 	/* whoever may ask can be an oracle for a message somebody else encrypted */
-	if (mech == KCF_M_RSA_PKCS && op == KCF_OP_DECRYPT && !k->pkcs1_decrypt)
+	if (mech == KCF_M_RSA_PKCS && (op == KCF_OP_DECRYPT || op == KCF_OP_MAC_DECRYPT) &&
+	    !k->pkcs1_decrypt)
 		return KCF_KEY_FUNCTION_NOT_PERMITTED;
 	return KCF_SUCCESS;
 }

@@ -101,14 +101,23 @@ static enum kcf_status check_nonce(const struct request *r)
 	return KCF_SUCCESS;
 }
 
+static enum kcf_status check_key(const struct tmpl *t, const struct request *r, bool mac_half)
+{
+	const struct key *k = t->key;
+
+	/* CTR in either direction, or a GMAC, under a nonce of the client's is what such a key's policy forbids */
+	if (k && k->by_handle && k->iv_generated && t->mech->param_kind != KCF_PARAM_AEAD &&
+	    r->op != KCF_OP_PUBLIC)
+		return KCF_KEY_FUNCTION_NOT_PERMITTED;
+	return key_permits(k, uses(r->op, mac_half), t->mech->number, r->op);
+}
+
 static enum kcf_status check_keys(const struct request *r)
 {
-	enum kcf_status status =
-		key_permits(r->tmpl->key, uses(r->op, false), r->tmpl->mech->number, r->op);
+	enum kcf_status status = check_key(r->tmpl, r, false);
 
 	if (status == KCF_SUCCESS && r->tmpl2)
-		status = key_permits(r->tmpl2->key, uses(r->op, true), r->tmpl2->mech->number,
-				     r->op);
+		status = check_key(r->tmpl2, r, true);
 	return status == KCF_SUCCESS ? check_nonce(r) : status;
 }
 
