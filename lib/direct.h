@@ -2,7 +2,7 @@
 /*
  * direct - the local decision and the work done in the caller's own thread.
  *
- * direct_call() walks the candidates of the published table as DESIGN's one walk says and either
+ * direct_call() walks the candidates of the published table as the contract says and either
  * runs the operation here, or refuses it (NEVER_QUEUE), or says that it must go to kcfd. For a
  * template the walk is cached as a plan and redone when the table's generation moves. What ran is
  * counted in the thread's cell of the connection page. Any thread; after a thread's first use of a
