@@ -260,8 +260,10 @@ static enum kcf_status try_key(struct direct *d, struct kcf_template *t,
 		if (!status_is_provider_fault(status))
 			return status;
 	}
-	/* kcfd may know more: it loads modules on demand */
-	return status == KCF_MECH_NOT_SUPPORTED && direct_attached(d) ? KCF_SUCCESS : status;
+	/* kcfd may know more: it loads modules on demand, and has those that do not run here */
+	if ((status == KCF_MECH_NOT_SUPPORTED || status == KCF_DEVICE_REMOVED) && direct_attached(d))
+		return KCF_SUCCESS;
+	return status;
 }
 
 enum kcf_status direct_template_new(struct direct *d, kcf_mech_t mech, const struct kcf_key *key,

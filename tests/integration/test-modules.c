@@ -291,6 +291,25 @@ START_TEST(a_templates_key_is_prepared_once)
 }
 END_TEST
 
+START_TEST(a_template_of_what_cannot_run_here_works_through_kcfd)
+{
+	struct kcf_template *tmpl;
+	struct kcf_mechanism m;
+	struct counts c;
+	struct kcf_key k;
+
+	/* under a name that is not the module's own a client does not take it for the same */
+	admin_do(&bed.kcfd, "load", "held-a", "instance=other", NULL);
+	m = bed_mech(&bed, "KCF_TEST_COUNT_A");
+	ck_assert_int_eq(kcf_template_create(bed.client, m.number, &key, &tmpl), KCF_SUCCESS);
+	k = kcf_key_tmpl(tmpl);
+	c = count(&m, &k, false);
+	ck_assert_uint_eq(count(&m, &k, true).sum, c.sum);
+	ck_assert_uint_ge(admin_stat(&bed.kcfd, "ops", "kcfd", "KCF_TEST_COUNT_A", "other"), 2);
+	kcf_template_destroy(tmpl);
+}
+END_TEST
+
 START_TEST(a_template_keeps_one_state_per_thread)
 {
 	struct kcf_template *tmpl;
@@ -355,6 +374,7 @@ int main(void)
 	tcase_add_test(t, the_list_is_what_is_offered_less_what_is_disabled);
 	tcase_add_loop_test(t, a_refused_module_never_enters_the_list, 0, 3);
 	tcase_add_loop_test(t, a_templates_key_is_prepared_once, 0, 2);
+	tcase_add_test(t, a_template_of_what_cannot_run_here_works_through_kcfd);
 	tcase_add_test(t, a_template_keeps_one_state_per_thread);
 	tcase_add_test(t, a_template_dropped_while_requests_use_it_serves_them);
 	suite_add_tcase(s, t);

@@ -2,7 +2,7 @@
 /*
  * held: a software provider for tests that takes as long as it is told and counts what it is asked for.
  *
- * Built several times with another HELD_LETTER, it is several modules with names nobody else offers:
+ * Built several times with another HELD_NAME and HELD_LETTER, it is several modules with names nobody else offers:
  *   KCF_TEST_HELD_x   digest: 8 bytes, the sum of the input; waits while the gate is closed (setting gate open|closed)
  *   KCF_TEST_COUNT_x  MAC: keys prepared so far, states made so far (two little-endian words), sum of key and input
  * HELD is long enough for workers, COUNT short enough for the loop. With HELD_ROWS it offers as many more names.
@@ -240,7 +240,7 @@ __attribute__((constructor)) static void held_init(void)
 KCF_PROVIDER_EXPORT = {
 	.abi = KCF_PROVIDER_ABI,
 	.size = sizeof(struct kcf_provider_desc),
-	.name = "held-" HELD_LETTER,
+	.name = HELD_NAME,
 	.description = "waits and counts, for tests",
 	.version = 1 << 16,
 	.kind = KCF_SOFTWARE,
