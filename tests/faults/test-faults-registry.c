@@ -278,6 +278,24 @@ static enum kcf_status on_device(const char *name, struct collect *done)
 	return st;
 }
 
+/* The same asked of kcfd itself: the library would not even send it. */
+static enum kcf_status ask_kcfd(const char *provider)
+{
+	struct wire_op op = {.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .in_len = 3, .out_room = 32,
+			     .preference = KCF_ONLY_PROVIDER, .provider = provider};
+	struct harness_frame f;
+	struct harness_raw raw;
+	enum kcf_status st;
+
+	harness_raw_open(&raw, &bed.kcfd);
+	harness_raw_hello(&raw, NULL);
+	ck_assert(harness_raw_send_op(&raw, &op, 1, "abc", 3));
+	harness_raw_expect(&raw, FRAME_OP_REPLY, &f);
+	st = f.msg.op_reply.status;
+	harness_raw_close(&raw);
+	return st;
+}
+
 /* Class of fault 13: a change of policy made a provider ready that had failed. */
 START_TEST(enabling_does_not_bring_a_failed_provider_back)
 {
@@ -286,13 +304,14 @@ START_TEST(enabling_does_not_bring_a_failed_provider_back)
 	collect_init(&done);
 	admin_do(&bed.kcfd, "load", "fault", "instance=fault0", NULL);
 	ck_assert_int_eq(on_device("fault0", &done), KCF_SUCCESS);
+	ck_assert_int_eq(ask_kcfd("fault0"), KCF_SUCCESS);
 	admin_do(&bed.kcfd, "set", "fault0.self-test", "fail", NULL);
 	admin_do(&bed.kcfd, "set", "fault0.die", "1", NULL);
 	collect_wait_event(&bed.done, KCF_EVENT_PROVIDER_FAILED);
 	admin_do(&bed.kcfd, "disable", "fault0", NULL);
 	admin_do(&bed.kcfd, "enable", "fault0", NULL);
-	admin_do(&bed.kcfd, "set", "threshold", "CKM_SHA256_HMAC", "0", NULL);
 	ck_assert_int_eq(on_device("fault0", &done), KCF_MECH_NOT_SUPPORTED);
+	ck_assert_int_eq(ask_kcfd("fault0"), KCF_MECH_NOT_SUPPORTED);
 	ck_assert_uint_eq(collect_n_events(&bed.done, KCF_EVENT_PROVIDER_RETURNED), 0);
 	collect_deinit(&done);
 }
@@ -355,11 +374,13 @@ START_TEST(unloading_one_of_three_leaves_the_others_as_they_were)
 }
 END_TEST
 
-/* Class of fault 16: a provider's number of a consumer's choice was used without a look at its size. */
+/* Class of fault 16: a provider's number of a consumer's choice was used without a look at its size. Who wants a slot of
+ * nobody's has nothing to wait for, and is told so under the number it gave. */
 START_TEST(a_provider_number_beyond_the_table_is_nobodys)
 {
-	static const uint32_t numbers[] = {0, 2, 16, 17, 255, 65536, INT32_MAX, UINT32_MAX};
+	static const uint32_t numbers[] = {2, 16, 17, 33, 255, 65537, INT32_MAX, UINT32_MAX};
 	struct wire_msg m = {.type = FRAME_WANT};
+	struct harness_frame f;
 	struct harness_raw raw;
 
 	harness_raw_open(&raw, &bed.kcfd);
@@ -367,8 +388,12 @@ START_TEST(a_provider_number_beyond_the_table_is_nobodys)
 	for (unsigned i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
 		m.room.provider = numbers[i];
 		ck_assert(harness_raw_send(&raw, &m, 0, NULL, 0));
+		do {
+			ck_assert(harness_raw_recv(&raw, &f));
+		} while (f.h.type != FRAME_ROOM);
+		ck_assert_uint_eq(f.msg.room.provider, numbers[i]);
+		ck_assert_uint_eq(f.msg.room.units, 0);
 	}
-	harness_raw_check_service(&bed.kcfd);
 	harness_raw_close(&raw);
 	harness_raw_check_service(&bed.kcfd);
 }

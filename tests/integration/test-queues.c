@@ -390,6 +390,45 @@ START_TEST(a_refused_request_is_served_when_it_is_tried_again)
 }
 END_TEST
 
+START_TEST(parts_of_a_context_come_one_by_one_and_hold_no_other_worker)
+{
+	struct kcf_mechanism m;
+	struct kcf_how how = {KCF_OP_DIGEST, &m, NULL, NULL};
+	struct kcf_call_req req;
+	struct kcf_context *ctx;
+	uint8_t whole[MANY * 8], want[8];
+	struct kcf_data w = kcf_flat(want, 8), got = kcf_flat(buf[0], 8);
+
+	start("[limits]\nworkers_max = 4\n");
+	admin_do(&bed.kcfd, "load", "held-a", NULL);
+	m = bed_mech(&bed, "KCF_TEST_HELD_A");
+	for (unsigned i = 0; i < sizeof(whole); i++)
+		whole[i] = (uint8_t)i;
+	in = kcf_flat(whole, sizeof(whole));
+	ck_assert_int_eq(kcf_digest(bed.client, &m, &in, &w, NULL), KCF_SUCCESS);
+	req = collect_req(&bed.done, KCF_ALWAYS_QUEUE);
+	ck_assert_int_eq(kcf_init(bed.client, &how, &ctx, &req), KCF_QUEUED);
+	collect_wait(&bed.done, 1);
+	gate("held-a", "closed");
+	for (unsigned i = 0; i < MANY; i++) {
+		in = kcf_flat(whole + 8 * i, 8);
+		ck_assert_int_eq(kcf_update(ctx, &in, NULL, &req), KCF_QUEUED);
+	}
+	ck_assert_int_eq(kcf_final(ctx, NULL, &got, &req), KCF_QUEUED);
+	admin_wait_requests(&bed.kcfd, "running", 1);
+	admin_wait_requests(&bed.kcfd, "waiting", MANY);
+	/* the other workers are free for others */
+	queue_one(&m, NULL);
+	queue_one(&m, NULL);
+	admin_wait_requests(&bed.kcfd, "running", 3);
+	gate("held-a", "open");
+	collect_wait(&bed.done, MANY + 4);
+	ck_assert_uint_eq(bed.done.n_status[KCF_SUCCESS], MANY + 4);
+	ck_assert_mem_eq(buf[0], want, 8);
+	kcf_context_free(ctx);
+}
+END_TEST
+
 /* ---- submitting where nobody may wait ---- */
 
 /* Until it is refused. Were one of the calls to wait for kcfd, which stands still, it would wait for ever. */
@@ -477,6 +516,7 @@ int main(void)
 	tcase_add_test(t, workers_come_under_load_and_go_when_idle);
 	tcase_add_test(t, queues_and_workers_are_resized_at_run_time);
 	tcase_add_test(t, a_refused_request_is_served_when_it_is_tried_again);
+	tcase_add_test(t, parts_of_a_context_come_one_by_one_and_hold_no_other_worker);
 	tcase_add_loop_test(t, submitting_returns_while_kcfd_stands_still, 0, 3);
 	tcase_add_test(t, an_applications_loop_submits_and_looks_without_waiting);
 	suite_add_tcase(s, t);

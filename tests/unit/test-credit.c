@@ -249,6 +249,21 @@ START_TEST(answers_want_of_a_hardware_slot_when_one_is_free)
 }
 END_TEST
 
+START_TEST(tells_nobody_who_has_left)
+{
+	for (int i = 0; i < 3; i++) {
+		open_account(i, 0);
+		credit_want(&account[i], 0, 3);
+	}
+	credit_close(&account[_i]);
+	fake.free_slots = 3;
+	ck_assert(!credit_serve(&credit));
+	ck_assert_uint_eq(n_rooms, 2);
+	ck_assert_ptr_eq(rooms[0].account, &account[_i == 0 ? 1 : 0]);
+	ck_assert_ptr_eq(rooms[1].account, &account[_i == 2 ? 1 : 2]);
+}
+END_TEST
+
 START_TEST(lets_a_closed_connection_keep_only_what_its_requests_hold)
 {
 	open_account(0, 0);
@@ -320,6 +335,7 @@ int main(void)
 	tcase_add_test(t, joins_a_second_want_to_the_first);
 	tcase_add_test(t, does_not_take_back_what_room_reserved);
 	tcase_add_test(t, answers_want_of_a_hardware_slot_when_one_is_free);
+	tcase_add_loop_test(t, tells_nobody_who_has_left, 0, 3);
 	tcase_add_test(t, lets_a_closed_connection_keep_only_what_its_requests_hold);
 	tcase_add_test(t, serves_those_who_wait_when_a_connection_closes);
 	tcase_add_test(t, splits_the_queue_by_user_first_then_by_connection);
