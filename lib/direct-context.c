@@ -434,8 +434,8 @@ static enum kcf_status part_choose(struct direct_context *c, struct part *part, 
 			c->collect = must_collect(c, h, s);
 		if (!c->collect && !(s->row_flags & KCF_ROW_MULTI_PART))
 			continue;
-		*ret_none = false;
 		status = part_new(c, part, h, s, op);
+		*ret_none &= status == KCF_DEVICE_REMOVED; /* not here, after all */
 		if (!status_is_provider_fault(status))
 			return status;
 		part_free(part);

@@ -150,18 +150,19 @@ const struct instance *load_provider(struct direct *d, uint16_t row)
 {
 	struct direct_module *m = &d->modules[row];
 	const struct instance *inst;
-	bool opened;
+	bool again;
 
 	direct_lock(d);
-	opened = m->inst != NULL;
+	again = !m->inst;
 	inst = load_opened(d, row);
 	direct_unlock(d);
-	if (opened)
-		return inst;
-	open_row(d, m);
-	direct_lock(d);
-	inst = load_opened(d, row);
-	direct_unlock(d);
+	while (again) {
+		open_row(d, m);
+		direct_lock(d);
+		inst = load_opened(d, row);
+		again = !m->inst && m->fd >= 0; /* another came meanwhile */
+		direct_unlock(d);
+	}
 	return inst;
 }
 

@@ -257,6 +257,8 @@ static enum kcf_status try_key(struct direct *d, struct kcf_template *t,
 		if (!order[i]->here)
 			return KCF_SUCCESS;
 		status = template_prepare(d, t, order[i], &prep);
+		if (status == KCF_DEVICE_REMOVED && direct_attached(d))
+			return KCF_SUCCESS; /* not here, after all */
 		if (!status_is_provider_fault(status))
 			return status;
 	}

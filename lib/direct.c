@@ -94,14 +94,14 @@ static enum direct_verdict walk(struct direct *d, struct half *h, const struct o
 		const struct plan_step *s = h->order[i];
 
 		if (s->here && !is_too_long(call->req, s, io->in.len)) {
-			tried = try_step(d, h, s, call, io);
-			if (!status_is_provider_fault(tried)) {
-				*ret_status = tried;
+			*ret_status = try_step(d, h, s, call, io);
+			if (!status_is_provider_fault(*ret_status))
 				return DIRECT_DONE;
-			}
 			/* not (or not any more) in this process: as if it had never been */
-			if (tried != KCF_DEVICE_REMOVED)
+			if (*ret_status != KCF_DEVICE_REMOVED) {
+				tried = *ret_status;
 				continue;
+			}
 		}
 		if (!may_ask(d, h, call, io->in.len))
 			continue;
@@ -214,7 +214,8 @@ static enum direct_verdict dual_call(struct direct *d, struct half *cipher,
 	    !first_here(cipher, call->req, io->in.len) || !first_here(&mac, call->req, io->in.len))
 		return send(d, cipher, ret_status);
 	*ret_status = dual_here(d, cipher, &mac, call, io);
-	return DIRECT_DONE;
+	/* not here, after all */
+	return *ret_status == KCF_DEVICE_REMOVED ? send(d, cipher, ret_status) : DIRECT_DONE;
 }
 
 /* ---- calls ---- */

@@ -272,7 +272,9 @@ unsigned core_modules(struct core *core, struct core_module *ret, unsigned max)
 	for (unsigned i = 0; i < TABLE_PROVIDERS && n < max; i++) {
 		const struct provider *p = core->providers[i];
 
-		if (!p || p->hardware || !provider_is_usable(p))
+		/* an instance of another name may be set up in another way: it is kcfd's alone */
+		if (!p || p->hardware || !provider_is_usable(p) ||
+		    strcmp(p->name, p->inst.desc->name))
 			continue;
 		ret[n++] = (struct core_module){.name = p->name,
 						.row = p->row,

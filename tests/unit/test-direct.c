@@ -559,6 +559,44 @@ START_TEST(another_version_in_the_row_is_not_run_here)
 }
 END_TEST
 
+START_TEST(modules_of_another_version_leave_everything_to_kcfd)
+{
+	struct kcf_param_iv p = {iv, 16};
+	struct kcf_mechanism ctr = {KCF_M_AES_CTR, sizeof(p), &p};
+	struct kcf_mechanism hmac = {KCF_M_SHA256_HMAC, 0, NULL};
+	struct kcf_key k1 = kcf_key_bytes(key_bytes, 16), k2 = kcf_key_bytes(key_bytes, 32);
+	uint8_t in[16] = "text", out[16], mac[32], iv16[16] = "sixteen bytes iv";
+	struct kcf_data i = kcf_flat(in, 16), o = kcf_flat(out, 16), m = kcf_flat(mac, 32);
+	struct op_call dual = {.op = KCF_OP_ENCRYPT_MAC,
+			       .mech = &ctr,
+			       .mech2 = &hmac,
+			       .key = &k1,
+			       .key2 = &k2,
+			       .in = &i,
+			       .out = &o,
+			       .mac = &m};
+	struct op_call one = {.op = KCF_OP_MAC, .mech = &hmac, .key = &k1, .in = &i, .out = &m};
+	struct kcf_how how = {KCF_OP_MAC, &hmac, &k2, NULL};
+	struct direct_context *ctx;
+	enum kcf_status status;
+	struct table_copy *c = table_edit(&w.writer);
+	struct kcf_template *t;
+
+	p.iv = iv16;
+	c->providers[OPENSSL].version++;
+	c->providers[NETTLE].version++;
+	table_publish(&w.writer);
+	t = template(KCF_M_SHA256_HMAC, key_bytes, 32);
+	k1 = kcf_key_tmpl(t);
+	ck_send(call_of(&one));
+	k1 = kcf_key_bytes(key_bytes, 16);
+	ck_send(call_of(&one));
+	ck_send(call_of(&dual));
+	ck_assert_int_eq(direct_context_new(w.d, &how, NULL, &ctx, &status), DIRECT_SEND);
+	template_unref(t);
+}
+END_TEST
+
 START_TEST(row_of_the_next_kcfd_may_be_another_provider)
 {
 	static const char *const turned[] = {"kcf-nettle.so", "kcf-openssl.so", NULL};
@@ -978,6 +1016,7 @@ int main(void)
 	tcase_add_test(where, untrusted_kcfd_runs_nothing_here);
 	tcase_add_test(where, module_that_comes_later_runs_here_if_kcfd_is_trusted);
 	tcase_add_test(where, another_version_in_the_row_is_not_run_here);
+	tcase_add_test(where, modules_of_another_version_leave_everything_to_kcfd);
 	tcase_add_test(where, row_of_the_next_kcfd_may_be_another_provider);
 	tcase_add_test(where, threads_go_on_while_everything_changes);
 	tcase_add_test(where, denied_mechanism_is_not_sent_but_may_run_here);
