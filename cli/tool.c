@@ -11,6 +11,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "base/near.h"
 #include "kcf-config.h"
 
 #define NAME_MAX_LEN 64
@@ -118,48 +119,23 @@ int tool_fail_errno(const char *verb, const char *path)
 	return e == EACCES || e == EPERM ? TOOL_DENIED : e == ENOENT ? TOOL_NOT_FOUND : TOOL_FAILED;
 }
 
-unsigned tool_distance(const char *a, const char *b)
-{
-	unsigned row[NAME_MAX_LEN + 1];
-	size_t n = strlen(b);
-
-	if (n > NAME_MAX_LEN || strlen(a) > NAME_MAX_LEN)
-		return 255;
-	for (unsigned j = 0; j <= n; j++)
-		row[j] = j;
-	for (size_t i = 1; a[i - 1]; i++) {
-		unsigned diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= n; j++) {
-			unsigned same = tolower((unsigned char)a[i - 1]) ==
-					tolower((unsigned char)b[j - 1]);
-			unsigned change = diagonal + !same;
-			unsigned best = row[j] < row[j - 1] ? row[j] + 1 : row[j - 1] + 1;
-
-			diagonal = row[j];
-			row[j] = best < change ? best : change;
-		}
-	}
-	return row[n];
-}
-
 bool tool_is_nearer(const char *word, const char *candidate, unsigned *best)
 {
-	unsigned d = tool_distance(word, candidate);
-	unsigned limit = strlen(word) / 3 + 1;
+	struct near near;
 
-	if (d > limit || d >= *best)
-		return false;
-	*best = d;
-	return true;
+	near_init(&near, word);
+	if (near.distance > *best)
+		near.distance = *best;
+	near_look(&near, candidate);
+	*best = near.best ? near.distance : *best;
+	return near.best;
 }
 
 static void print_help(const struct tool_command *commands, const char *intro, const char *outro)
 {
 	printf("%s\nCommands:\n", intro);
 	for (const struct tool_command *c = commands; c->name; c++)
-		printf("  %-10s %s\n", c->name, c->text);
+		printf("  %-11s %s\n", c->name, c->text);
 	printf("\n%s", outro);
 }
 

@@ -39,8 +39,6 @@ int tool_fail(enum kcf_status status, const char *format, ...)
 /* "name: strerror" for a file; returns TOOL_FAILED. */
 int tool_fail_errno(const char *verb, const char *path);
 
-/* Number of single-character edits between a and b, case ignored; at most 255. */
-unsigned tool_distance(const char *a, const char *b);
 /* Is candidate near enough to word to be what was meant, and nearer than *best? Updates *best. */
 bool tool_is_nearer(const char *word, const char *candidate, unsigned *best);
 

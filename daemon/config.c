@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "base/near.h"
 
 static const char *const sections[] = {"limits", "socket", "key", NULL};
 static const char *const socket_names[] = {"mode", "group", "overflow-uid", NULL};
@@ -48,48 +49,14 @@ bool config_fail(struct config_parser *p, const char *fmt, ...)
 	return false;
 }
 
-/* Edit distance, for names of at most 63 bytes. */
-static unsigned distance(const char *a, const char *b)
-{
-	unsigned row[64];
-	size_t n = strlen(b);
-
-	if (n > 63)
-		return 64;
-	for (unsigned j = 0; j <= n; j++)
-		row[j] = j;
-	for (unsigned i = 1; *a; a++, i++) {
-		unsigned diagonal = row[0];
-
-		row[0] = i;
-		for (unsigned j = 1; j <= n; j++) {
-			unsigned best = diagonal + (*a != b[j - 1]);
-
-			diagonal = row[j];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
-		}
-	}
-	return row[n];
-}
-
 const char *config_nearest(const char *name, const char *const *names)
 {
-	unsigned best = (unsigned)strlen(name) / 2 + 2;
-	const char *near = NULL;
+	struct near near;
 
-	for (; *names; names++) {
-		unsigned d = distance(name, *names);
-
-		if (d < best) {
-			best = d;
-			near = *names;
-		}
-	}
-	return near;
+	near_init(&near, name);
+	for (; *names; names++)
+		near_look(&near, *names);
+	return near.best;
 }
 
 bool config_unknown(struct config_parser *p, const char *what, const char *name, const char *near)

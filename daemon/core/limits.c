@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include "base/near.h"
 
 static const struct limits_row rows[] = {
 #define LIMITS__X(name, def, min, max, text)                                                       \
@@ -28,48 +29,14 @@ void limits_init(struct limits *l)
 		*limits_field(l, row) = row->def;
 }
 
-/* Letters of either name that have no partner in order in the other: enough to find a typing error.
- */
-static size_t distance(const char *a, const char *b)
-{
-	size_t cost[64], n = strlen(b);
-
-	if (n >= sizeof(cost) / sizeof(cost[0]))
-		return SIZE_MAX;
-	for (size_t j = 0; j <= n; j++)
-		cost[j] = j;
-	for (size_t i = 1; a[i - 1]; i++) {
-		size_t diagonal = cost[0];
-
-		cost[0] = i;
-		for (size_t j = 1; j <= n; j++) {
-			size_t best = diagonal + (a[i - 1] != b[j - 1]);
-
-			diagonal = cost[j];
-			if (cost[j] + 1 < best)
-				best = cost[j] + 1;
-			if (cost[j - 1] + 1 < best)
-				best = cost[j - 1] + 1;
-			cost[j] = best;
-		}
-	}
-	return cost[n];
-}
-
 static const char *nearest(const char *name)
 {
-	const char *best = NULL;
-	size_t least = strlen(name) / 2 + 1; /* farther than this is no hint */
+	struct near near;
 
-	for (const struct limits_row *row = rows; row->name; row++) {
-		size_t d = distance(name, row->name);
-
-		if (d < least) {
-			least = d;
-			best = row->name;
-		}
-	}
-	return best;
+	near_init(&near, name);
+	for (const struct limits_row *row = rows; row->name; row++)
+		near_look(&near, row->name);
+	return near.best;
 }
 
 int limits_set(struct limits *l, const char *name, uint64_t value, const char **ret_near)

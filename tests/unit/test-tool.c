@@ -17,8 +17,16 @@ END_TEST
 
 START_TEST(refuses_what_is_no_number_or_too_large)
 {
-	static const char *const bad[] = {"", "-1", "+1", " 1", "1x", "1KB", "0x10", "k",
-					  "99999999999999999999", "18446744073709551615K"};
+	static const char *const bad[] = {"",
+					  "-1",
+					  "+1",
+					  " 1",
+					  "1x",
+					  "1KB",
+					  "0x10",
+					  "k",
+					  "99999999999999999999",
+					  "18446744073709551615K"};
 	unsigned long long n;
 
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
@@ -51,12 +59,10 @@ START_TEST(refuses_odd_foreign_or_too_long_hex)
 }
 END_TEST
 
-START_TEST(nearest_name_is_within_a_third_of_the_letters)
+START_TEST(nearest_name_is_within_half_of_the_letters)
 {
 	unsigned best = 255;
 
-	ck_assert_uint_eq(tool_distance("sha256", "SHA265"), 2);
-	ck_assert_uint_eq(tool_distance("list", "list"), 0);
 	ck_assert(tool_is_nearer("digets", "digest", &best));
 	ck_assert(!tool_is_nearer("digets", "mac", &best));
 	ck_assert(!tool_is_nearer("digets", "digesting", &best));
@@ -86,7 +92,7 @@ int main(void)
 	tcase_add_test(tc, refuses_what_is_no_number_or_too_large);
 	tcase_add_test(tc, hex_goes_both_ways);
 	tcase_add_test(tc, refuses_odd_foreign_or_too_long_hex);
-	tcase_add_test(tc, nearest_name_is_within_a_third_of_the_letters);
+	tcase_add_test(tc, nearest_name_is_within_half_of_the_letters);
 	tcase_add_test(tc, exit_codes_tell_daemon_object_and_access);
 	suite_add_tcase(suite, tc);
 	return test_main(suite);
