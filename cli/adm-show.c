@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * adm-show - list, stats, requests, consumers, trace: ask, then print tables. What a table leaves
- * out is seen with
- * --verbose or --json. One thread.
+ * out is seen with --verbose or --json. One thread.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,9 +81,11 @@ static const struct adm_column provider_columns[] = {
 };
 
 static const struct adm_column mechanism_columns[] = {
-	{"name", "MECHANISM"},    {"alias", "ALIAS"},      {"classes", "CLASSES"},
-	{"key_bits", "KEY BITS"}, {"place", "PLACE"},      {"threshold", "THRESHOLD"},
-	{"mode", "MODE"},         {"offers", "PROVIDERS"}, {0},
+	{"name", "MECHANISM"},  {"alias", "ALIAS"},
+	{"classes", "CLASSES"}, {"key_bits", "KEY BITS"},
+	{"place", "PLACE"},     {"threshold", "THRESHOLD"},
+	{"mode", "MODE"},       {"offers", "PROVIDERS"},
+	{"note", "NOTE"},       {0},
 };
 
 static const struct adm_column policy_columns[] = {
@@ -119,10 +120,11 @@ static void digest_key_bits(json_t *row, const json_t *offers)
 	json_object_set_new(row, "key_bits", json_string(text));
 }
 
-/* "openssl, nettle (disabled)" */
+/* "openssl, nettle (disabled)"; legacy is what every provider says it is. */
 static void digest_mechanism(json_t *row)
 {
 	json_t *offers = json_object_get(row, "providers"), *offer;
+	bool legacy = true;
 	char text[512] = "";
 	size_t i, len = 0;
 
@@ -132,19 +134,23 @@ static void digest_mechanism(json_t *row)
 		const char *name = json_string_value(json_object_get(offer, "name"));
 		bool off = json_is_false(json_object_get(offer, "enabled"));
 
+		legacy = legacy && json_is_true(json_object_get(offer, "legacy"));
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s%s", i ? ", " : "",
 					name ? name : "?", off ? " (disabled)" : "");
 		if (len >= sizeof(text))
 			break;
 	}
 	json_object_set_new(row, "offers", json_string(text));
+	json_object_set_new(row, "note", json_string(legacy ? "legacy" : ""));
 }
 
 int adm_list(int argc, char **argv)
 {
 	static const struct adm_usage usage = {
 		.synopsis = "list [-m] [-p] [-v]",
-		.text = "Providers; with -m mechanisms, with -p limits and policy.\n",
+		.text = "Providers; with -m mechanisms, with -p limits and policy. A mechanism "
+			"is noted as\n"
+			"legacy where new uses are advised against.\n",
 		.list_options = true,
 		.max_words = 0,
 	};
@@ -273,7 +279,9 @@ int adm_consumers(int argc, char **argv)
 {
 	static const struct adm_usage usage = {
 		.synopsis = "consumers [-v]",
-		.text = "Users, what they hold now and what they have done.\n",
+		.text = "Users, what they hold now and what they have done. Of users who left, "
+			"the last\n"
+			"256 are remembered.\n",
 		.max_words = 0,
 	};
 	static const struct section sections[] = {

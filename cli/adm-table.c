@@ -75,6 +75,11 @@ static bool any_row_has(const json_t *rows, const char *key)
 	return false;
 }
 
+static bool is_nested(const json_t *value)
+{
+	return json_is_object(value) || json_is_object(json_array_get(value, 0));
+}
+
 static void layout_columns(struct layout *l, const json_t *rows, const struct adm_column *columns)
 {
 	json_t *first = json_array_get(rows, 0), *value;
@@ -86,6 +91,8 @@ static void layout_columns(struct layout *l, const json_t *rows, const struct ad
 		{
 			if (l->n == MAX_COLUMNS)
 				break;
+			if (is_nested(value)) /* a table of its own; what matters was made text */
+				continue;
 			l->keys[l->n] = key;
 			l->titles[l->n++] = key;
 		}

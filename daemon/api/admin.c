@@ -60,10 +60,9 @@ static enum kcf_status run_list(struct admin_call *call)
 {
 	for (unsigned i = 0; i < call->n_args; i++) {
 		if (strcmp(call->args[i], "mechanisms") && strcmp(call->args[i], "policy"))
-			return admin_fail(
-				call, KCF_ARGUMENTS_BAD,
-				"list: \"%s\" is unknown; possible are mechanisms and policy",
-				call->args[i]);
+			return admin_fail(call, KCF_ARGUMENTS_BAD,
+					  "\"%s\" is unknown; possible are mechanisms and policy",
+					  call->args[i]);
 	}
 	core_list(core_of(call), &call->json, has_arg(call, "mechanisms"), has_arg(call, "policy"));
 	return KCF_SUCCESS;
@@ -94,7 +93,7 @@ static enum kcf_status run_trace(struct admin_call *call)
 	uint64_t max = 0, put = 0, caller_max;
 
 	if (call->n_args && (!to_number(call->args[0], &max) || max > 65536))
-		return admin_fail(call, KCF_ARGUMENTS_BAD, "trace: \"%s\" is no number up to 65536",
+		return admin_fail(call, KCF_ARGUMENTS_BAD, "\"%s\" is no number up to 65536",
 				  call->args[0]);
 	json_object(&call->json, NULL);
 	core_trace(core_of(call), &call->json, (unsigned)max);
@@ -182,7 +181,7 @@ static enum kcf_status run_set(struct admin_call *call)
 			 call->n_args > 2 ? call->args[1] : "");
 
 	if (n < 0 || (size_t)n >= sizeof(name))
-		return admin_fail(call, KCF_NOT_FOUND, "set: the name is too long");
+		return admin_fail(call, KCF_NOT_FOUND, "the name is too long");
 	status = check_limit(call, name, call->args[call->n_args - 1]);
 	if (status != KCF_SUCCESS)
 		return status;
@@ -227,7 +226,7 @@ static enum kcf_status run_cancel(struct admin_call *call)
 	if (!to_number(call->args[0], &id) ||
 	    (call->n_args > 1 && !to_number(call->args[1], &conn)))
 		return admin_fail(call, KCF_ARGUMENTS_BAD,
-				  "cancel: REQUEST and CONNECTION are numbers; see requests");
+				  "REQUEST and CONNECTION are numbers; see kcfadm requests");
 	r = find_request(call, id, conn, &n);
 	if (n == 0)
 		return admin_fail(call, KCF_NOT_FOUND, "there is no request %llu under way",
@@ -263,8 +262,7 @@ static enum kcf_status run_load(struct admin_call *call)
 			options[n++] = call->args[i];
 		else
 			return admin_fail(call, KCF_ARGUMENTS_BAD,
-					  "load: \"%s\" is not of the form key=value",
-					  call->args[i]);
+					  "\"%s\" is not of the form key=value", call->args[i]);
 	}
 	core_load(core_of(call), call->args[0], instance, options, n, on_done, call);
 	return KCF_QUEUED;

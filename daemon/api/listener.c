@@ -160,6 +160,8 @@ static int take_lock(struct listener *l)
 
 	snprintf(path, sizeof(path), "%s.lock", l->path);
 	l->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (l->lock_fd < 0 && errno == ENOENT)
+		return fail(l, "its folder is not there; make it, or name another with --socket");
 	if (l->lock_fd < 0)
 		return fail(l, "the lock file beside it cannot be opened");
 	if (flock(l->lock_fd, LOCK_EX | LOCK_NB) < 0) {

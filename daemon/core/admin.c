@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/near.h"
 #include "core/private.h"
 
 static const char *const mode_words[] = {
@@ -194,6 +195,22 @@ void core_requests(struct core *core, struct json *j)
 
 /* ---- changes ---- */
 
+/* NULL: err says so. */
+static struct mech *find_mech(struct core *core, const char *name, char *err, size_t err_len)
+{
+	struct mech *m = mech_by_name(core, name);
+	struct near near;
+
+	if (m)
+		return m;
+	near_init(&near, name);
+	for (unsigned i = 0; i < core->mechs.n_rows; i++)
+		if (core->mechs.rows[i]->n_offers)
+			near_look(&near, core->mechs.rows[i]->name);
+	near_say(&near, "mechanism", "see kcfadm list -m", err, err_len);
+	return NULL;
+}
+
 static bool parse_number(const char *text, uint64_t *ret)
 {
 	char *end;
@@ -217,8 +234,8 @@ static enum kcf_status set_limit(struct core *core, const char *name, const char
 	}
 	res = limits_set(&l, name, n, &near);
 	if (res == -ENOENT) {
-		snprintf(err, err_len, "%s: no such setting%s%s", name,
-			 near ? "; did you mean " : "", near ? near : "; see kcfadm list -p");
+		near_say(&(struct near){.word = name, .best = near}, "setting",
+			 "see kcfadm list -p", err, err_len);
 		return KCF_NOT_FOUND;
 	}
 	if (res == -ERANGE) {
@@ -238,13 +255,11 @@ static enum kcf_status set_limit(struct core *core, const char *name, const char
 static enum kcf_status set_threshold(struct core *core, const char *name, const char *value,
 				     char *err, size_t err_len)
 {
-	struct mech *m = mech_by_name(core, name);
+	struct mech *m = find_mech(core, name, err, err_len);
 	uint64_t n;
 
-	if (!m) {
-		snprintf(err, err_len, "%s: no such mechanism; see kcfadm list -m", name);
+	if (!m)
 		return KCF_NOT_FOUND;
-	}
 	if (!strcmp(value, "never"))
 		n = UINT32_MAX;
 	else if (!parse_number(value, &n) || n > UINT32_MAX) {
@@ -259,17 +274,13 @@ static enum kcf_status set_threshold(struct core *core, const char *name, const 
 static enum kcf_status set_mode(struct core *core, const char *name, const char *value, char *err,
 				size_t err_len)
 {
-	struct mech *m = mech_by_name(core, name);
-
 	if (strcmp(value, mode_words[MODE_HARDWARE_FIRST]) != 0) {
 		snprintf(err, err_len, "mode: this version knows only %s",
 			 mode_words[MODE_HARDWARE_FIRST]);
 		return KCF_ARGUMENTS_BAD;
 	}
-	if (!m && strcmp(name, "all") != 0) {
-		snprintf(err, err_len, "%s: no such mechanism; see kcfadm list -m", name);
+	if (strcmp(name, "all") != 0 && !find_mech(core, name, err, err_len))
 		return KCF_NOT_FOUND;
-	}
 	return KCF_SUCCESS; /* the one mode is in force */
 }
 
@@ -302,11 +313,9 @@ static enum kcf_status set_provider(struct core *core, const char *name, const c
 	struct provider *p;
 
 	snprintf(instance, sizeof(instance), "%.*s", (int)(dot - name), name);
-	p = provider_find(core, instance);
-	if (!p) {
-		snprintf(err, err_len, "%s: no such provider; see kcfadm list", instance);
+	p = provider_find_or_say(core, instance, err, err_len);
+	if (!p)
 		return KCF_NOT_FOUND;
-	}
 	status = p->inst.desc->ops->set ? p->inst.desc->ops->set(p->inst.prov, dot + 1, value)
 					: KCF_NOT_FOUND;
 	if (status != KCF_SUCCESS)
@@ -326,13 +335,20 @@ enum kcf_status core_set(struct core *core, const char *name, const char *value,
 		const char *prefix;
 		enum kcf_status (*set)(struct core *core, const char *name, const char *value,
 				       char *err, size_t err_len);
-	} kinds[] = {{"threshold ", set_threshold}, {"mode ", set_mode}, {"weight ", set_weight}};
+		const char *usage;
+	} kinds[] = {{"threshold ", set_threshold, "MECHANISM BYTES"},
+		     {"mode ", set_mode, "MECHANISM|all MODE"},
+		     {"weight ", set_weight, "UID WEIGHT"}};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		size_t len = strlen(kinds[i].prefix);
 
 		if (!strncmp(name, kinds[i].prefix, len))
 			return kinds[i].set(core, name + len, value, err, err_len);
+		if (strncmp(name, kinds[i].prefix, len - 1) || name[len - 1])
+			continue;
+		snprintf(err, err_len, "usage: set %s %s", name, kinds[i].usage);
+		return KCF_ARGUMENTS_BAD;
 	}
 	if (strchr(name, '.'))
 		return set_provider(core, name, value, err, err_len);
@@ -362,15 +378,12 @@ static bool offer_switch(struct core *core, struct offer *offer, bool enable)
 enum kcf_status core_enable(struct core *core, const char *provider, const char *mechanism,
 			    bool enable, char *err, size_t err_len)
 {
-	struct provider *p = provider_find(core, provider);
-	struct mech *m = mechanism ? mech_by_name(core, mechanism) : NULL;
+	struct provider *p = provider_find_or_say(core, provider, err, err_len);
+	struct mech *m = p && mechanism ? find_mech(core, mechanism, err, err_len) : NULL;
 	bool found = !mechanism, changed = false;
 
-	if (!p || (mechanism && !m)) {
-		snprintf(err, err_len, "%s: no such %s; see kcfadm list -m",
-			 p ? mechanism : provider, p ? "mechanism" : "provider");
+	if (!p || (mechanism && !m))
 		return KCF_NOT_FOUND;
-	}
 	for (uint32_t i = 0; i < p->inst.desc->n_rows; i++) {
 		if (m && p->offers[i].mech != m)
 			continue;

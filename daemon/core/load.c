@@ -166,9 +166,17 @@ static enum kcf_status load_start(struct load *l)
 {
 	const struct kcf_provider_ops *ops = l->loaded->desc->ops;
 	enum kcf_status status = ops->start(&l->host->base, &l->prov);
+	const char *option;
 
 	if (status != KCF_SUCCESS)
 		return load_fail(l, status, "did not start");
+	option = host_unknown_option(l->host);
+	if (option) {
+		ops->stop(l->prov);
+		snprintf(l->err.text, sizeof(l->err.text), "%s has no setting \"%.*s\"", l->module,
+			 (int)strcspn(option, "="), option);
+		return l->status = KCF_ARGUMENTS_BAD;
+	}
 	status = ops->self_test ? ops->self_test(l->prov) : KCF_SUCCESS;
 	if (status == KCF_SUCCESS)
 		return KCF_SUCCESS;

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/near.h"
 #include "core/context.h"
 #include "core/private.h"
 
@@ -43,6 +44,22 @@ struct provider *provider_find(struct core *core, const char *name)
 	for (unsigned i = 0; i < TABLE_PROVIDERS; i++)
 		if (core->providers[i] && !strcmp(core->providers[i]->name, name))
 			return core->providers[i];
+	return NULL;
+}
+
+struct provider *provider_find_or_say(struct core *core, const char *name, char *err,
+				      size_t err_len)
+{
+	struct provider *p = provider_find(core, name);
+	struct near near;
+
+	if (p)
+		return p;
+	near_init(&near, name);
+	for (unsigned i = 0; i < TABLE_PROVIDERS; i++)
+		if (core->providers[i])
+			near_look(&near, core->providers[i]->name);
+	near_say(&near, "provider", "see kcfadm list", err, err_len);
 	return NULL;
 }
 
@@ -349,10 +366,11 @@ static void on_drain_over(struct wheel_entry *e)
 
 void core_unload(struct core *core, const char *instance, core_done done, void *arg)
 {
-	struct provider *p = provider_find(core, instance);
+	char err[256];
+	struct provider *p = provider_find_or_say(core, instance, err, sizeof(err));
 
 	if (!p) {
-		done(arg, KCF_NOT_FOUND, "no such provider; see kcfadm list");
+		done(arg, KCF_NOT_FOUND, err);
 		return;
 	}
 	if (p->state == PROVIDER_DRAINING) {

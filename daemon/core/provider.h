@@ -76,6 +76,9 @@ struct provider {
 bool provider_is_usable(const struct provider *p);
 bool provider_serves(const struct provider *p);
 struct provider *provider_find(struct core *core, const char *name);
+/* NULL: err says so, and which name is near. */
+struct provider *provider_find_or_say(struct core *core, const char *name, char *err,
+				      size_t err_len);
 void provider_set_state(struct provider *p, enum provider_state state);
 /* The device has a slot for n more requests. */
 unsigned provider_free_slots(const struct provider *p);

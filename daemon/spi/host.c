@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spi/host.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,12 +43,25 @@ static void host_log(const struct kcf_host *base, enum kcf_log_level level, cons
 
 static const char *host_config(const struct kcf_host *base, const char *key)
 {
-	const struct host *h = host_of(base);
+	struct host *h = host_of(base);
+	const char *value = NULL;
 	size_t len = strlen(key);
 
+	for (unsigned i = 0; i < h->n_options; i++) {
+		if (strncmp(h->options[i], key, len) || h->options[i][len] != '=')
+			continue;
+		h->asked |= UINT64_C(1) << i;
+		if (!value)
+			value = h->options[i] + len + 1;
+	}
+	return value;
+}
+
+const char *host_unknown_option(const struct host *h)
+{
 	for (unsigned i = 0; i < h->n_options; i++)
-		if (!strncmp(h->options[i], key, len) && h->options[i][len] == '=')
-			return h->options[i] + len + 1;
+		if (!(h->asked >> i & 1))
+			return h->options[i];
 	return NULL;
 }
 
@@ -113,6 +127,7 @@ struct host *host_new(uv_loop_t *loop, const char *name, const char *const *opti
 {
 	struct host *h = calloc(1, sizeof(*h));
 
+	assert(n_options <= 64);
 	if (!h)
 		return NULL;
 	h->base = (struct kcf_host){

@@ -27,12 +27,15 @@ struct host {
 	char name[48];
 	char **options; /* "key=value" */
 	unsigned n_options;
+	uint64_t asked; /* bits of options: the provider knows them */
 	struct list timers;
 };
 
-/* Copies name and options. NULL: out of memory. */
+/* Copies name and options, at most 64. NULL: out of memory. */
 struct host *host_new(uv_loop_t *loop, const char *name, const char *const *options,
 		      unsigned n_options);
+/* An option the provider did not ask for while it started; NULL: it knows them all. */
+const char *host_unknown_option(const struct host *h);
 /* From now on completions and notices have somewhere to go. */
 void host_set_owner(struct host *h, const struct host_ops *ops, void *owner);
 /* Stops its timers. Thread: loop. */

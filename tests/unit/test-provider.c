@@ -102,6 +102,8 @@ START_TEST(a_module_that_does_not_exist_says_so)
 	ck_assert_int_eq(world_load("nonsense", NULL, NULL), KCF_NOT_FOUND);
 	ck_assert_int_eq(world_load("../x", NULL, NULL), KCF_ARGUMENTS_BAD);
 	ck_assert_int_eq(world_load("openssl", NULL, NULL), KCF_ALREADY_EXISTS);
+	ck_assert_int_eq(world_load("fault", NULL, "slots=2", "slot=2", NULL), KCF_ARGUMENTS_BAD);
+	ck_assert_ptr_null(provider_find(world.core, "fault"));
 	ck_assert_int_eq(world_load("fault", NULL, "slots=none", NULL), KCF_ARGUMENTS_BAD);
 	ck_assert_int_eq(world_load("fault", NULL, "self-test=fail", NULL), KCF_FAILED);
 }

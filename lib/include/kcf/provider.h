@@ -3,14 +3,14 @@
  * kcf/provider.h - what a provider module implements and what the framework lends it.
  *
  * A module is a shared object that exports one symbol, kcf_provider (a const struct
- * kcf_provider_desc; KCF_PROVIDER_EXPORT emits it). It may be instantiated several times in kcfd and,
- * if it is software, also inside application processes, where it must stand being a guest: no global
- * configuration, no atexit, no threads, no signal handlers, no output.
+ * kcf_provider_desc; KCF_PROVIDER_EXPORT emits it). It may be instantiated several times in kcfd
+ * and, if it is software, also inside application processes, where it must stand being a guest: no
+ * global configuration, no atexit, no threads, no signal handlers, no output.
  *
- * The framework guarantees: parameters are of the row's kind and copied out of anybody's reach; keys
- * are within the row's range (raw keys) and of a format the row lists; jobs of one context come one at
- * a time and in order; lengths add up. Payload bytes may change while they are read if the row has
- * KCF_ROW_SHARED_OK; otherwise they are private.
+ * The framework guarantees: parameters are of the row's kind and copied out of anybody's reach;
+ * keys are within the row's range (raw keys) and of a format the row lists; jobs of one context
+ * come one at a time and in order; lengths add up. Payload bytes may change while they are read if
+ * the row has KCF_ROW_SHARED_OK; otherwise they are private.
  *
  * Two kinds. software: submit() has every job finished (status set) when it returns. hardware:
  * submit() accepts a job and later calls host->complete(host, job) exactly once.
@@ -33,24 +33,26 @@ enum kcf_provider_kind { KCF_SOFTWARE = 1, KCF_HARDWARE = 2 };
 /* ---- mechanism rows -------------------------------------------------------------------------- */
 
 #define KCF_ROW_MULTI_PART 0x01 /* contexts: INIT, UPDATE, FINAL */
-#define KCF_ROW_SHARED_OK 0x02 /* reads each input byte once, output needs no check before release */
-#define KCF_ROW_SHORT 0x04     /* cheap enough for the loop thread (under 50 us for 16 KiB) */
-#define KCF_ROW_LEGACY 0x08    /* listed as legacy */
+#define KCF_ROW_SHARED_OK                                                                          \
+	0x02 /* reads each input byte once, output needs no check before release */
+#define KCF_ROW_SHORT     0x04 /* cheap enough for the loop thread (under 50 us for 16 KiB) */
+#define KCF_ROW_LEGACY    0x08 /* listed as legacy */
 #define KCF_ROW_FORMAT(f) (0x100u << (f)) /* key formats accepted; none set = KCF_KEY_RAW */
 
 struct kcf_mech_row {
-	const char *name;	/* PKCS#11 name or KCF_ name; at most 47 bytes */
-	uint32_t classes;	/* enum kcf_class bits */
-	uint32_t param_kind;	/* enum kcf_param_kind */
+	const char *name;    /* PKCS#11 name or KCF_ name; at most 47 bytes */
+	uint32_t classes;    /* enum kcf_class bits */
+	uint32_t param_kind; /* enum kcf_param_kind */
 	uint32_t flags;
-	uint32_t key_min_bits;	/* raw keys; for asymmetric keys the modulus or field, checked by the */
-	uint32_t key_max_bits;	/* provider. 0, 0 = no key */
+	uint32_t key_min_bits; /* raw keys; for asymmetric keys the modulus or field, checked by the
+				*/
+	uint32_t key_max_bits; /* provider. 0, 0 = no key */
 	uint32_t key_step_bits; /* 0 or 1 = any between; 64: 128, 192, 256... */
-	uint32_t block_len;	/* input granularity of single-part requests; 0 or 1 = any */
-	uint64_t max_input;	/* bytes a single-part request may have; 0 = no limit */
-	uint32_t setup_ns;	/* cost: fixed part of one request */
-	uint32_t ns_per_kib;	/* cost: per 1024 input bytes */
-	uintptr_t priv;		/* the provider's own: table index, EVP name... */
+	uint32_t block_len;     /* input granularity of single-part requests; 0 or 1 = any */
+	uint64_t max_input;     /* bytes a single-part request may have; 0 = no limit */
+	uint32_t setup_ns;      /* cost: fixed part of one request */
+	uint32_t ns_per_kib;    /* cost: per 1024 input bytes */
+	uintptr_t priv;         /* the provider's own: table index, EVP name... */
 };
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
@@ -74,13 +76,13 @@ struct kcf_key_data {
  * nothing consumed). Output iovecs are filled in order. in and out are equal ranges or disjoint.
  */
 struct kcf_job {
-	uint16_t op;	/* enum kcf_op; never the dual ones: the framework composes those */
-	uint16_t phase; /* enum kcf_phase */
-	uint32_t row;	/* index into the descriptor's rows */
+	uint16_t op;       /* enum kcf_op; never the dual ones: the framework composes those */
+	uint16_t phase;    /* enum kcf_phase */
+	uint32_t row;      /* index into the descriptor's rows */
 	const void *param; /* struct of the row's kind; NULL if optional and not given */
 	void *tmpl;
 	void *thread;
-	void *ctx;	/* INIT sets it; UPDATE, FINAL_PHASE use it */
+	void *ctx; /* INIT sets it; UPDATE, FINAL_PHASE use it */
 	const struct iovec *in;
 	const struct iovec *out;
 	const struct iovec *check;
@@ -108,14 +110,17 @@ struct kcf_host {
 	/* Thread: any. */
 	void (*log)(const struct kcf_host *host, enum kcf_log_level level, const char *fmt, ...)
 		__attribute__((format(printf, 3, 4)));
-	/* Instance configuration by key ("latency-us"); NULL if not given. Thread: any, during start. */
+	/* Instance setting by key ("latency-us"), as kcfadm load gave it; NULL if not given, and
+	 * always in an application. Ask for every key you know: kcfd refuses a load with one nobody
+	 * asked for. Thread: any, during start. */
 	const char *(*config)(const struct kcf_host *host, const char *key);
 	/* Exactly once per accepted job of a hardware provider. The job is the framework's again.
 	 * Thread: any. */
 	void (*complete)(const struct kcf_host *host, struct kcf_job *job);
 	/* State of a hardware provider: no free slot, slots again, broken. Thread: loop. */
 	void (*notify)(const struct kcf_host *host, enum kcf_provider_notice notice);
-	/* One-shot timer; NULL if out of memory. Free it in the callback or any time. Thread: loop. */
+	/* One-shot timer; NULL if out of memory. Free it in the callback or any time. Thread: loop.
+	 */
 	struct kcf_host_timer *(*timer_start)(const struct kcf_host *host, uint64_t usec,
 					      void (*fn)(void *arg), void *arg);
 	void (*timer_free)(const struct kcf_host *host, struct kcf_host_timer *timer);
@@ -132,9 +137,9 @@ struct kcf_provider_ops {
 	void (*stop)(void *prov);
 	/* (opt) Known answers, at load and before re-admission. At most 50 ms. Thread: as start. */
 	enum kcf_status (*self_test)(void *prov);
-	/* jobs[0..n) all of this instance; returns how many were taken from the front. software: all, and
-	 * each is finished. hardware: fewer = no free slot now. Thread: software: any, concurrently,
-	 * but never two threads with one thread state or context; hardware: loop. */
+	/* jobs[0..n) all of this instance; returns how many were taken from the front. software:
+	 * all, and each is finished. hardware: fewer = no free slot now. Thread: software: any,
+	 * concurrently, but never two threads with one thread state or context; hardware: loop. */
 	unsigned (*submit)(void *prov, struct kcf_job *const *jobs, unsigned n);
 	/* Prepare row + key (key NULL for keyless rows). Checks the key: KEY_SIZE_RANGE,
 	 * KEY_TYPE_INCONSISTENT. Must copy what it keeps. Thread: any, concurrently. */
@@ -149,24 +154,25 @@ struct kcf_provider_ops {
 	void (*context_free)(void *prov, void *ctx);
 	/* (opt) hardware: ask that a job end soon; it still completes once. Thread: loop. */
 	void (*cancel)(void *prov, struct kcf_job *job);
-	/* (opt) hardware: stop the device so that it provably writes nothing any more, then complete
-	 * every job with KCF_DEVICE_ERROR, then make it usable again. Thread: loop. */
+	/* (opt) hardware: stop the device so that it provably writes nothing any more, then
+	 * complete every job with KCF_DEVICE_ERROR, then make it usable again. Thread: loop. */
 	enum kcf_status (*reset)(void *prov);
 	/* (opt) hardware: slots in all; queue depth the device likes. Thread: loop. */
 	unsigned (*slots)(void *prov);
-	/* (opt) Change an instance setting at run time. KCF_NOT_FOUND, KCF_ARGUMENTS_BAD. Thread: loop. */
+	/* (opt) Change an instance setting at run time. KCF_NOT_FOUND, KCF_ARGUMENTS_BAD. Thread:
+	 * loop. */
 	enum kcf_status (*set)(void *prov, const char *key, const char *value);
 };
 
 #define KCF_DESC_TEST_ONLY 0x1 /* never loaded on demand */
 
 struct kcf_provider_desc {
-	uint32_t abi;  /* KCF_PROVIDER_ABI */
-	uint32_t size; /* sizeof this structure */
+	uint32_t abi;     /* KCF_PROVIDER_ABI */
+	uint32_t size;    /* sizeof this structure */
 	const char *name; /* at most 31 bytes: letters, digits, '-' */
 	const char *description;
 	uint32_t version; /* major << 16 | minor */
-	uint32_t kind;	  /* enum kcf_provider_kind */
+	uint32_t kind;    /* enum kcf_provider_kind */
 	uint32_t flags;
 	uint32_t n_rows;
 	const struct kcf_mech_row *rows;
