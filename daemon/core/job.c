@@ -24,7 +24,8 @@ static bool overlap(const struct request_data *a, const struct request_data *b)
 {
 	for (uint32_t i = 0; a && b && i < a->n_iov; i++) {
 		for (uint32_t k = 0; k < b->n_iov; k++) {
-			const uint8_t *x = a->iov[i].iov_base, *y = b->iov[k].iov_base;
+			uintptr_t x = (uintptr_t)a->iov[i].iov_base; /* may be NULL + 0 */
+			uintptr_t y = (uintptr_t)b->iov[k].iov_base;
 
 			if (x < y + b->iov[k].iov_len && y < x + a->iov[i].iov_len)
 				return true;
