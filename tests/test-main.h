@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static inline bool test_is_wanted(const char *name)
 {
@@ -37,7 +38,8 @@ static inline bool test_is_wanted(const char *name)
 static inline void test_skip_all(const char *why)
 {
 	printf("1..0 # SKIP %s\n", why);
-	exit(0);
+	fflush(stdout);
+	_exit(0); /* past the leak check: a suite may have been begun */
 }
 
 /* Takes the suite. Returns the exit status: 0 unless something failed. */
