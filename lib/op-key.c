@@ -76,7 +76,9 @@ enum kcf_status op_send_key(struct kcf_client *client, const struct wire_key_op_
 		client_set_deadline(client, p, sync && !timeout ? client->timeout_ms : timeout);
 		st = sync ? send_wait(client, p, op) : send_async(client, p, op, req);
 		if (sync && out)
-			out->used = st == KCF_BUFFER_TOO_SMALL ? p->required : p->out_len;
+			out->used = st == KCF_SUCCESS            ? p->out_len
+				    : st == KCF_BUFFER_TOO_SMALL ? p->required
+								 : 0;
 	}
 	if (p && st != KCF_QUEUED)
 		op_release(client, p);

@@ -82,6 +82,8 @@ void op_reply(struct kcf_client *c, struct pending *p, const struct wire_op_repl
 			p->status = attach_status(c, p);
 		return;
 	}
+	if (p->iv_out && r->iv.len == WIRE_IV_LEN)
+		memcpy(p->iv_out, r->iv.p, WIRE_IV_LEN);
 	if (p->n_steps) {
 		p->out_len = deliver_steps(p, r, rest);
 		return;
@@ -93,8 +95,6 @@ void op_reply(struct kcf_client *c, struct pending *p, const struct wire_op_repl
 		rest = (struct bytes){payload + payload_len - smaller(r->mac_len, payload_len),
 				      smaller(r->mac_len, payload_len)};
 	p->mac_len = deliver(&p->mac, r->mac_len, &rest);
-	if (p->iv_out && r->iv.len == WIRE_IV_LEN)
-		memcpy(p->iv_out, r->iv.p, WIRE_IV_LEN);
 }
 
 bool op_step_reply(struct kcf_client *c, struct pending *p, const struct wire_op_reply *r,

@@ -400,12 +400,12 @@ static void refused(struct kcf_client *c, const struct pending *p, struct kcf_ca
 
 static void take_result(const struct op_call *call, const struct pending *p, enum kcf_status st)
 {
-	if (call->out && st == KCF_SUCCESS)
-		call->out->used = p->out_len;
-	if (call->out && st == KCF_BUFFER_TOO_SMALL)
-		call->out->used = p->required;
-	if (call->mac && st == KCF_SUCCESS)
-		call->mac->used = p->mac_len;
+	if (call->out)
+		call->out->used = st == KCF_SUCCESS            ? p->out_len
+				  : st == KCF_BUFFER_TOO_SMALL ? p->required
+							       : 0;
+	if (call->mac)
+		call->mac->used = st == KCF_SUCCESS ? p->mac_len : 0;
 }
 
 static enum kcf_status step_memory(const struct op_more *more, struct build *b)

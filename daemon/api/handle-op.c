@@ -244,6 +244,8 @@ static void reply(struct conn *c, const struct request *r)
 	m->queue_hops = r->queue_hops;
 	if (r->status == KCF_BUFFER_TOO_SMALL)
 		m->required = r->out_len;
+	if (r->iv_made)
+		m->iv = (struct wire_bytes){r->iv, sizeof(r->iv)};
 	if (r->n_steps) {
 		reply_steps(c, r, &msg);
 		return;
@@ -251,8 +253,6 @@ static void reply(struct conn *c, const struct request *r)
 	if (r->status == KCF_SUCCESS) {
 		m->out_len = r->out_len;
 		m->mac_len = (uint32_t)r->mac_len;
-		if (r->iv_made)
-			m->iv = (struct wire_bytes){r->iv, sizeof(r->iv)};
 		n += put_piece(&pieces[n], &r->out, r->out_len);
 		n += put_piece(&pieces[n], &r->mac, r->mac_len);
 	}

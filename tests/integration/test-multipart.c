@@ -251,6 +251,36 @@ START_TEST(steps_call_back_once_or_once_each)
 }
 END_TEST
 
+/* Without the nonce nobody could decrypt what was made under it. */
+START_TEST(steps_under_a_generated_nonce_return_it)
+{
+	uint8_t nonce[12] = {0}, none[12] = {0};
+	struct kcf_param_aead made = {.iv_out = nonce, .flags = KCF_IV_GENERATED};
+	struct kcf_param_aead given = {.iv = nonce, .iv_len = sizeof(nonce)};
+	struct kcf_mechanism enc = {KCF_M_AES_GCM, sizeof(made), &made};
+	struct kcf_mechanism dec = {KCF_M_AES_GCM, sizeof(given), &given};
+	struct kcf_key handle;
+	struct kcf_how how = {KCF_OP_ENCRYPT, &enc, &handle, NULL};
+	struct kcf_step steps[3] = {
+		{.kind = KCF_STEP_INIT},
+		{KCF_STEP_UPDATE, kcf_flat(data, 100), kcf_flat(buf, 100)},
+		{.kind = KCF_STEP_FINAL, .out = kcf_flat(buf + 100, 16)},
+	};
+	struct kcf_data sealed = kcf_flat(buf, 116), plain = kcf_flat(want, 100);
+	struct kcf_call_req req = collect_req(&done, _i ? KCF_NOTIFY_OPDONE : 0);
+
+	ck_assert_int_eq(kcf_key_import(client, &key, 0, &handle, NULL), KCF_SUCCESS);
+	ck_assert_int_eq(kcf_submit_steps(client, &how, steps, 3, &req), KCF_QUEUED);
+	collect_wait(&done, 1);
+	ck_assert_int_eq(done.status, KCF_SUCCESS);
+	ck_assert_mem_ne(nonce, none, sizeof(nonce));
+	ck_assert_int_eq(kcf_decrypt(client, &dec, &handle, &sealed, &plain, NULL), KCF_SUCCESS);
+	ck_assert_mem_eq(want, data, 100);
+	buf[50] ^= 1;
+	ck_assert_int_eq(kcf_decrypt(client, &dec, &handle, &sealed, &plain, NULL), KCF_INVALID_MAC);
+}
+END_TEST
+
 START_TEST(steps_must_be_one_whole_operation)
 {
 	struct kcf_how how = {KCF_OP_MAC, &hmac, &key, NULL};
@@ -342,6 +372,7 @@ int main(void)
 	tcase_add_test(t, a_short_buffer_keeps_the_context);
 	tcase_add_test(t, aead_decryption_in_parts_yields_nothing_before_the_tag_is_right);
 	tcase_add_test(t, steps_call_back_once_or_once_each);
+	tcase_add_loop_test(t, steps_under_a_generated_nonce_return_it, 0, 2);
 	tcase_add_test(t, steps_must_be_one_whole_operation);
 	tcase_add_test(t, dual_encrypts_then_macs_and_verifies_before_it_decrypts);
 	tcase_add_test(t, freeing_a_context_cancels_what_is_queued_on_it);
