@@ -357,8 +357,10 @@ void client_round(struct kcf_client *c, uint32_t events)
 	} else if (events & EPOLLIN) {
 		leave_reading(c);
 	}
-	client_run_notices(c);
-	client_flush(c);
+	do { /* sending gives up the lock: what is completed meanwhile pokes nobody who dispatches */
+		client_run_notices(c);
+		client_flush(c);
+	} while (c->pending.notices);
 	c->dispatching = false;
 }
 
