@@ -16,7 +16,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define HELLO_ID 1 /* below every request's */
+#define HELLO_ID    1			/* below every request's */
+#define MAX_REQUEST (UINT64_C(1) << 40) /* whatever the operator chose; sums with it do not overflow */
 
 static int open_socket(const char *path)
 {
@@ -219,7 +220,7 @@ bool client_on_hello(struct kcf_client *c, const struct wire_hello_reply *r)
 {
 	bool ok;
 
-	if (r->max_request > WIRE_MAX_REQUEST || r->max_inline > WIRE_MAX_INLINE)
+	if (r->max_request > MAX_REQUEST || r->max_inline > WIRE_MAX_INLINE)
 		return false;
 	if (r->version != FRAME_VERSION) {
 		c->refusal = KCF_VERSION_MISMATCH;

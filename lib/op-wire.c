@@ -48,9 +48,8 @@ enum kcf_status op_wire_param(struct kcf_client *client, const struct kcf_mechan
 	*ret = (struct wire_param){0};
 	if (!mech->param || kind == KCF_PARAM_NONE)
 		return KCF_SUCCESS;
-	/* What a parameter's strings may have in all; structure and padding are less than the
-	 * slack. */
-	if (param_copy_len(kind, mech->param) > WIRE_MAX_PARAM + 256)
+	/* kcfd would take more for a violation of the protocol and close the connection */
+	if (param_copy_len(kind, mech->param) - param_size(kind) > WIRE_MAX_PARAM)
 		return KCF_BUFFER_TOO_BIG;
 	ret->kind = kind;
 	ret->data = mech->param;

@@ -224,8 +224,9 @@ size_t param_copy_len(enum kcf_param_kind kind, const void *param)
 	if (!param)
 		return 0;
 	for (m = k->members; m->type != M_END; m++) {
-		if (m->type == M_BYTES)
-			len += get_bytes(param, m).len;
+		if (m->type == M_BYTES &&
+		    __builtin_add_overflow(len, get_bytes(param, m).len, &len))
+			return SIZE_MAX;
 	}
 	return len;
 }

@@ -219,7 +219,7 @@ uint32_t codec_op_units(const struct wire_op *op);
 size_t param_size(enum kcf_param_kind kind);
 /* Is a missing parameter fine for this kind? */
 bool param_is_optional(enum kcf_param_kind kind);
-/* Bytes needed for a deep copy of the structure and its byte strings. */
+/* Bytes needed for a deep copy of the structure and its byte strings; SIZE_MAX: more than there can be. */
 size_t param_copy_len(enum kcf_param_kind kind, const void *param);
 /* Deep copy into mem (param_copy_len bytes, aligned to 8); the result is mem. iv_out is kept. */
 void *param_copy(enum kcf_param_kind kind, const void *param, void *mem);
