@@ -405,7 +405,7 @@ static void take_result(const struct op_call *call, const struct pending *p, enu
 				  : st == KCF_BUFFER_TOO_SMALL ? p->required
 							       : 0;
 	if (call->mac)
-		call->mac->used = st == KCF_SUCCESS ? p->mac_len : 0;
+		call->mac->used = st == KCF_SUCCESS || st == KCF_BUFFER_TOO_SMALL ? p->mac_len : 0;
 }
 
 static enum kcf_status step_memory(const struct op_more *more, struct build *b)

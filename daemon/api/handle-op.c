@@ -242,8 +242,10 @@ static void reply(struct conn *c, const struct request *r)
 	m->provider = r->provider_row1;
 	m->busy_reason = r->status == KCF_BUSY ? r->busy_reason : KCF_BUSY_NONE;
 	m->queue_hops = r->queue_hops;
-	if (r->status == KCF_BUFFER_TOO_SMALL)
+	if (r->status == KCF_BUFFER_TOO_SMALL) {
 		m->required = r->out_len;
+		m->mac_len = (uint32_t)r->mac_len;
+	}
 	if (r->iv_made)
 		m->iv = (struct wire_bytes){r->iv, sizeof(r->iv)};
 	if (r->n_steps) {

@@ -139,21 +139,27 @@ bool dual_next(struct request *r)
 	return true;
 }
 
+/* At the final of a context, or in steps, the MAC comes behind the rest of the data. Elsewhere no room for it is too
+ * little. */
+static bool mac_follows(const struct request *r)
+{
+	return !r->mac.len && (r->context || r->n_steps);
+}
+
 /* Both results go out together. data: the ciphertext. */
 static enum kcf_status release_encrypted(struct request *r, const uint8_t *data, size_t len)
 {
 	struct dual_state *d = state_of(r);
 	struct iovec rest[1];
 
-	d->out_len = r->mac.len ? len : len + d->mac_len;
-	if (d->out_len > r->out.len || (r->mac.len && d->mac_len > r->mac.len))
+	d->out_len = mac_follows(r) ? len + d->mac_len : len;
+	if (d->out_len > r->out.len || (!mac_follows(r) && d->mac_len > r->mac.len))
 		return KCF_BUFFER_TOO_SMALL;
 	iov_scatter(r->out.iov, r->out.n_iov, data, len);
-	if (r->mac.len) {
+	if (!mac_follows(r)) {
 		iov_scatter(r->mac.iov, r->mac.n_iov, d->mac_buf, d->mac_len);
 		return KCF_SUCCESS;
 	}
-	/* the final of a context: the MAC follows the data */
 	for (size_t i = 0; i < d->mac_len; i++)
 		if (iov_slice(r->out.iov, r->out.n_iov, len + i, 1, rest))
 			*(uint8_t *)rest[0].iov_base = d->mac_buf[i];
@@ -215,6 +221,6 @@ enum kcf_status dual_finish(struct request *r, enum kcf_status status, size_t *o
 		status = release_encrypted(r, d->data_iov.iov_base, d->data_iov.iov_len);
 	}
 	*out_len = d->out_len;
-	r->mac_len = r->mac.len ? d->mac_len : 0;
+	r->mac_len = mac_follows(r) ? 0 : d->mac_len;
 	return status;
 }

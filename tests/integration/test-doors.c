@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The same call at every door - the caller's thread, queued in kcfd, with a key by handle - answers
+ * alike, right or wrong: status, length, required length, bytes; and what it does not write stays
+ * as it was.
+ *
+ * Calls are made up from a seed: any mechanism, keys, parameters and lengths near the edges.
+ * KCF_DOORS_CALLS makes more of them, KCF_DOORS_SEED others.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "../bed.h"
+#include "../test-main.h"
+
+#define ROOM 2048u
+#define FILL 0xa7
+
+static struct bed bed;
+static unsigned seed;
+
+static unsigned any(unsigned n)
+{
+	return (unsigned)rand_r(&seed) % n;
+}
+
+/* A number near one that matters. */
+static size_t edge(void)
+{
+	static const uint16_t edges[] = {0, 0, 1, 8, 16, 16, 32, 32, 48, 64, 128, 256, 1024};
+	size_t n = edges[any(sizeof(edges) / sizeof(edges[0]))];
+
+	return any(3) ? n : n + any(3) - (n ? 1 : 0);
+}
+
+enum door { CALLER, QUEUED, HANDLE, N_DOORS };
+
+static const char *const doors[N_DOORS] = {"the caller's thread", "kcfd's queue", "a handle"};
+
+struct call {
+	enum kcf_op op;
+	const struct kcf_mech_name *name;
+	struct kcf_mechanism mech, mech2;
+	union {
+		struct kcf_param_iv iv;
+		struct kcf_param_aead aead;
+		struct kcf_param_mac mac;
+		struct kcf_param_digest digest;
+		struct kcf_param_hkdf hkdf;
+		struct kcf_param_kbkdf kbkdf;
+		struct kcf_param_pbkdf2 pbkdf2;
+		struct kcf_param_sign sign;
+		struct kcf_param_ecdh ecdh;
+	} param;
+	struct kcf_key key, key2;
+	size_t in_len, room, check_len, mac_room;
+	bool has_in;
+	uint8_t key_bytes[600];
+	uint8_t in[ROOM];
+};
+
+struct result {
+	enum kcf_status status;
+	size_t used, mac_used;
+	uint8_t out[ROOM], mac[128];
+};
+
+/* ---- making up ---- */
+
+static const uint8_t junk[64] = "some bytes that serve as nonce, salt, label, whatever else";
+
+static void make_param(struct call *c, uint32_t kind)
+{
+	size_t size = 0;
+
+	memset(&c->param, 0, sizeof(c->param));
+	switch (kind) {
+	case KCF_PARAM_IV:
+		c->param.iv = (struct kcf_param_iv){junk, any(4) ? 16 : any(20)};
+		size = sizeof(c->param.iv);
+		break;
+	case KCF_PARAM_AEAD:
+		c->param.aead = (struct kcf_param_aead){.iv = junk,
+							.iv_len = any(4) ? 12 : any(20),
+							.aad = junk,
+							.aad_len = any(40),
+							.tag_len = any(2) ? 0 : any(18)};
+		size = sizeof(c->param.aead);
+		break;
+	case KCF_PARAM_MAC:
+		c->param.mac = (struct kcf_param_mac){.mac_len = any(2) ? 0 : edge(),
+						      .iv = junk,
+						      .iv_len = any(3)   ? 12
+								: any(3) ? 0
+									 : 13};
+		size = sizeof(c->param.mac);
+		break;
+	case KCF_PARAM_DIGEST:
+		c->param.digest.out_len = edge();
+		size = sizeof(c->param.digest);
+		break;
+	case KCF_PARAM_HKDF:
+		c->param.hkdf =
+			(struct kcf_param_hkdf){.hash = any(4) ? KCF_M_SHA256 : KCF_M_AES_CBC,
+						.flags = any(5),
+						.salt = junk,
+						.salt_len = any(20),
+						.info = junk,
+						.info_len = any(20)};
+		size = sizeof(c->param.hkdf);
+		break;
+	case KCF_PARAM_KBKDF:
+		c->param.kbkdf =
+			(struct kcf_param_kbkdf){.mac = any(2) ? KCF_M_SHA256_HMAC : KCF_M_AES_CMAC,
+						 .flags = any(9),
+						 .label = junk,
+						 .label_len = any(20)};
+		size = sizeof(c->param.kbkdf);
+		break;
+	case KCF_PARAM_PBKDF2:
+		c->param.pbkdf2 = (struct kcf_param_pbkdf2){.hash = KCF_M_SHA256,
+							    .iterations = any(4),
+							    .salt = junk,
+							    .salt_len = any(20)};
+		size = sizeof(c->param.pbkdf2);
+		break;
+	case KCF_PARAM_SIGN:
+		c->param.sign = (struct kcf_param_sign){.flags = any(2) ? 0 : any(5),
+							.context = junk,
+							.context_len = any(3) ? 0 : any(9)};
+		size = sizeof(c->param.sign);
+		break;
+	case KCF_PARAM_ECDH:
+		c->param.ecdh = (struct kcf_param_ecdh){junk, any(3) ? 32 : any(64)};
+		size = sizeof(c->param.ecdh);
+		break;
+	default:
+		break;
+	}
+	c->mech.param = size && any(10) ? &c->param : NULL;
+	c->mech.param_len = c->mech.param ? (uint32_t)size : 0;
+	if (!any(40))
+		c->mech.param_len += any(3) - 1u;
+}
+
+static const enum kcf_op ops[] = {KCF_OP_DIGEST,      KCF_OP_MAC,         KCF_OP_MAC_VERIFY,
+				  KCF_OP_ENCRYPT,     KCF_OP_DECRYPT,     KCF_OP_ENCRYPT,
+				  KCF_OP_DECRYPT,     KCF_OP_SIGN,        KCF_OP_VERIFY,
+				  KCF_OP_ENCRYPT_MAC, KCF_OP_MAC_DECRYPT, KCF_OP_DERIVE};
+
+static uint32_t class_of(enum kcf_op op)
+{
+	static const uint32_t classes[KCF_OP_COUNT] = {
+#define KCF__X(name, value, text, bits) [value] = bits,
+		KCF_OP_LIST(KCF__X)
+#undef KCF__X
+	};
+
+	return op == KCF_OP_ENCRYPT_MAC || op == KCF_OP_MAC_DECRYPT ? KCF_CLASS_CIPHER
+								    : classes[op];
+}
+
+/* Some mechanism of the operation's class, now and then one of another; none whose output is
+ * random, none that takes long. */
+static const struct kcf_mech_name *some_mech(enum kcf_op op)
+{
+	const struct kcf_mech_name *m;
+	bool wrong = !any(30);
+
+	for (;;) {
+		m = kcf_mech_name(1 + any(185));
+		if (!m || m->number == KCF_M_SCRYPT ||
+		    (m->number >= KCF_M_RSA_PKCS && m->number < KCF_M_EDDSA) ||
+		    m->number == KCF_M_DSA || m->number == KCF_M_DSA_SHA1 ||
+		    m->number == KCF_M_DSA_SHA256 || m->number == KCF_M_DH_PKCS_DERIVE)
+			continue;
+		if (wrong || m->classes & class_of(op))
+			return m;
+	}
+}
+
+static size_t key_len(void)
+{
+	static const uint8_t lens[] = {16, 16, 24, 32, 32, 32, 64, 0, 8, 57};
+
+	return any(12) ? lens[any(sizeof(lens))] : any(600);
+}
+
+static void make(struct call *c)
+{
+	memset(c, 0, sizeof(*c));
+	c->op = ops[any(sizeof(ops) / sizeof(ops[0]))];
+	c->name = some_mech(c->op);
+	c->mech.number = c->name->number;
+	make_param(c, c->name->param_kind);
+	for (size_t i = 0; i < sizeof(c->key_bytes); i++)
+		c->key_bytes[i] = (uint8_t)(i * 29 + 3);
+	for (size_t i = 0; i < sizeof(c->in); i++)
+		c->in[i] = (uint8_t)(i * 31 + 7);
+	c->key = kcf_key_bytes(c->key_bytes, key_len());
+	if (!any(30))
+		c->key.format = any(3);
+	c->key2 = kcf_key_bytes(c->key_bytes + 100, 32);
+	c->mech2.number = any(20) ? KCF_M_SHA256_HMAC : KCF_M_AES_GCM;
+	c->in_len = edge();
+	c->room = any(2) ? ROOM : edge();
+	c->check_len = any(2) ? 32 : any(65);
+	c->mac_room = any(2) ? 32 : any(65);
+	c->has_in = any(40);
+}
+
+/* ---- calling ---- */
+
+static const struct kcf_key *key_at(enum door door, const struct kcf_key *bytes,
+				    struct kcf_key *room)
+{
+	if (door != HANDLE)
+		return bytes;
+	ck_assert_int_eq(kcf_key_import(bed.client, bytes, 0, room, NULL), KCF_SUCCESS);
+	return room;
+}
+
+static enum kcf_status ask(const struct call *c, const struct kcf_key *key,
+			   const struct kcf_key *key2, struct kcf_data *out, struct kcf_data *mac,
+			   struct kcf_call_req *req)
+{
+	struct kcf_data in = kcf_flat(c->in_len && c->has_in ? c->in : NULL, c->in_len);
+	struct kcf_data check = kcf_flat(c->in, c->check_len);
+	struct kcf_dual dual = {&c->mech, key, &c->mech2, key2};
+	struct kcf_client *client = bed.client;
+
+	switch (c->op) {
+	case KCF_OP_DIGEST:
+		return kcf_digest(client, &c->mech, &in, out, req);
+	case KCF_OP_MAC:
+		return kcf_mac(client, &c->mech, key, &in, out, req);
+	case KCF_OP_MAC_VERIFY:
+		return kcf_mac_verify(client, &c->mech, key, &in, &check, req);
+	case KCF_OP_ENCRYPT:
+		return kcf_encrypt(client, &c->mech, key, &in, out, req);
+	case KCF_OP_DECRYPT:
+		return kcf_decrypt(client, &c->mech, key, &in, out, req);
+	case KCF_OP_SIGN:
+		return kcf_sign(client, &c->mech, key, &in, out, req);
+	case KCF_OP_VERIFY:
+		return kcf_verify(client, &c->mech, key, &in, &check, req);
+	case KCF_OP_ENCRYPT_MAC:
+		return kcf_encrypt_mac(client, &dual, &in, out, mac, req);
+	case KCF_OP_MAC_DECRYPT:
+		return kcf_mac_decrypt(client, &dual, &in, &check, out, req);
+	default:
+		return kcf_derive(client, &c->mech, key, out, req);
+	}
+}
+
+static void call_at(enum door door, const struct call *c, struct result *ret)
+{
+	struct kcf_call_req wait = {.flags = KCF_WAIT},
+			    req = collect_req(&bed.done, KCF_ALWAYS_QUEUE);
+	struct kcf_data out = kcf_flat(ret->out, c->room), mac = kcf_flat(ret->mac, c->mac_room);
+	struct kcf_key room, room2;
+	const struct kcf_key *key = key_at(door, &c->key, &room), *key2 = &c->key2;
+	unsigned n = collect_n(&bed.done);
+	bool dual = c->op == KCF_OP_ENCRYPT_MAC || c->op == KCF_OP_MAC_DECRYPT;
+
+	if (dual)
+		key2 = key_at(door, &c->key2, &room2);
+	memset(ret->out, FILL, sizeof(ret->out));
+	memset(ret->mac, FILL, sizeof(ret->mac));
+	ret->status = ask(c, key, key2, &out, &mac, door == QUEUED ? &req : &wait);
+	ret->used = out.used;
+	ret->mac_used = mac.used;
+	if (ret->status == KCF_QUEUED) {
+		collect_wait(&bed.done, n + 1);
+		ret->status = bed.done.status;
+		ret->used = ret->status == KCF_BUFFER_TOO_SMALL ? bed.done.required : bed.done.len;
+	}
+	if (key == &room)
+		kcf_key_destroy(bed.client, &room, NULL);
+	if (key2 == &room2)
+		kcf_key_destroy(bed.client, &room2, NULL);
+}
+
+/* ---- comparing ---- */
+
+static char *describe(const struct call *c, enum door door, const struct result *a,
+		      const struct result *b)
+{
+	static char text[512];
+
+	snprintf(text, sizeof(text),
+		 "op %d %s key %zu (format %d) in %zu room %zu check %zu mac %zu param %u/%s: "
+		 "caller %s %zu, %s %s %zu",
+		 c->op, c->name->name, c->key.len, c->key.format, c->in_len, c->room, c->check_len,
+		 c->mac_room, c->mech.param_len, c->mech.param ? "given" : "none",
+		 kcf_status_name(a->status), a->used, doors[door], kcf_status_name(b->status),
+		 b->used);
+	return text;
+}
+
+static bool is_filled(const uint8_t *p, size_t from, size_t to)
+{
+	for (; from < to; from++)
+		if (p[from] != FILL)
+			return false;
+	return true;
+}
+
+static bool writes(const struct call *c)
+{
+	return c->op != KCF_OP_MAC_VERIFY && c->op != KCF_OP_VERIFY;
+}
+
+/* NULL, or what is wrong. */
+static const char *differ(const struct call *c, const struct result *a, const struct result *b,
+			  bool queued)
+{
+	if (a->status != b->status)
+		return "another status";
+	if (!writes(c))
+		return NULL;
+	if (a->status == KCF_SUCCESS && (a->used != b->used || memcmp(a->out, b->out, a->used)))
+		return "another output";
+	if (a->status == KCF_BUFFER_TOO_SMALL && a->used != b->used)
+		return "another required length";
+	/* a callback is told one length alone */
+	if (c->op == KCF_OP_ENCRYPT_MAC && !queued && a->status == KCF_BUFFER_TOO_SMALL &&
+	    a->mac_used != b->mac_used)
+		return "another required length of the MAC";
+	if (c->op == KCF_OP_ENCRYPT_MAC && a->status == KCF_SUCCESS &&
+	    memcmp(a->mac, b->mac, sizeof(a->mac)))
+		return "another MAC";
+	if (!is_filled(b->out, c->room, ROOM))
+		return "written beyond the room";
+	if (b->status != KCF_SUCCESS && c->op == KCF_OP_DECRYPT && b != a &&
+	    !is_filled(b->out, 0, ROOM))
+		return "something was written though it failed";
+	return NULL;
+}
+
+START_TEST(answers_alike_at_every_door)
+{
+	const char *calls = getenv("KCF_DOORS_CALLS"), *begin = getenv("KCF_DOORS_SEED");
+	unsigned n = calls ? (unsigned)atoi(calls) : 4000, bad = 0;
+	static struct call c;
+	static struct result r[N_DOORS];
+
+	seed = begin ? (unsigned)atoi(begin) : 1;
+	for (unsigned i = 0; i < n; i++) {
+		make(&c);
+		for (enum door door = CALLER; door < N_DOORS; door++) {
+			const char *what;
+
+			if (door == HANDLE && c.op == KCF_OP_DIGEST)
+				continue;
+			call_at(door, &c, &r[door]);
+			what = differ(&c, &r[CALLER], &r[door], door == QUEUED);
+			if (what && ++bad <= 40)
+				fprintf(stderr, "# %s: %s\n", what,
+					describe(&c, door, &r[CALLER], &r[door]));
+		}
+	}
+	ck_assert_uint_eq(bad, 0);
+}
+END_TEST
+
+static void setup(void)
+{
+	bed_open(&bed, NULL);
+}
+
+static void teardown(void)
+{
+	bed_close(&bed);
+}
+
+int main(void)
+{
+	Suite *s = suite_create("doors");
+	TCase *t = tcase_create("doors");
+
+	tcase_set_timeout(t, 0);
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, answers_alike_at_every_door);
+	suite_add_tcase(s, t);
+	return test_main(s);
+}
