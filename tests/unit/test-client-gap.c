@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Gaps between threads of the library, held open by the test: here between the callbacks of a round and its end, while
- * the round's messages are sent without the lock.
+ * Gaps between threads of the library, held open by the test: here between the callbacks of a round
+ * and its end, while the round's messages are sent without the lock.
  */
 #include <sched.h>
 #include <string.h>
