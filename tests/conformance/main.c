@@ -7,18 +7,15 @@
  */
 #include "door-client.h"
 #include "door-direct.h"
-#include "harness.h"
+#include "private-kcfd.h"
 #include "source.h"
 #include "wycheproof.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <glob.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #define DEFAULT_VECTORS "/usr/lib/python3/dist-packages/cryptography_vectors"
 #define DOORS_MAX       32
@@ -32,7 +29,6 @@ struct way {
 static struct way ways[DOORS_MAX];
 static unsigned n_ways;
 static struct door *client_doors[CLIENT_DOORS];
-static struct harness_kcfd kcfd;
 static struct options options = {.sample = 1, .variant_every = 16};
 
 static void usage(FILE *f)
@@ -61,35 +57,7 @@ static void add_way(struct door *door, const char *provider)
 	ways[n_ways++] = (struct way){door, provider};
 }
 
-/* ---- kcfd and its doors ---------------------------------------------------------------------- */
-
-static void stop_kcfd(void)
-{
-	harness_kcfd_stop(&kcfd);
-}
-
-/* kcfd itself loads what is asked for first; a second provider of a mechanism is loaded by name. */
-static void load_module(const char *name)
-{
-	const char *argv[] = {
-		TEST_BUILD_DIR "/cli/kcfadm", "--socket", kcfd.socket, "load", name, NULL};
-	int status;
-	pid_t pid;
-
-	errno = posix_spawn(&pid, argv[0], NULL, NULL, (char **)argv, environ);
-	if (errno != 0 || waitpid(pid, &status, 0) != pid)
-		die("%s: %s", argv[0], strerror(errno));
-	if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-		die("kcfadm load %s failed", name);
-}
-
-static void start_kcfd(void)
-{
-	atexit(stop_kcfd);
-	harness_kcfd_start(&kcfd, NULL);
-	load_module("openssl");
-	load_module("nettle");
-}
+/* ---- doors ---------------------------------------------------------------------- */
 
 /* Every door for every provider there is. */
 static void add_client_ways(const char *socket, const char *module_dir)
@@ -287,11 +255,8 @@ int main(int argc, char **argv)
 	}
 	if (n_ways == 0) {
 		if (!a.standalone && !a.socket)
-			start_kcfd();
-		add_client_ways(a.socket       ? a.socket
-				: a.standalone ? NULL
-					       : kcfd.socket,
-				a.standalone);
+			a.socket = private_kcfd_start();
+		add_client_ways(a.socket, a.standalone);
 	}
 	if (a.wycheproof)
 		return run_wycheproof(a.wycheproof) ? 1 : 0;
