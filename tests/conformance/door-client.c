@@ -2,9 +2,9 @@
 /*
  * door-client: see door-client.h.
  *
- * The key of the last run is kept in the form the door uses: bytes at first, a template from the
- * second run on (a connection's templates cost kcfd memory, and most keys are used once), a handle
- * at the door that works by handle. Handles live on for a while, since runs are in flight.
+ * The last few keys are kept in the form the door uses: bytes at first, a template from the second
+ * run on (a connection's templates cost kcfd memory, and most keys are used once), a handle at the
+ * door that works by handle. Handles live on for a while, since runs are in flight.
  */
 #include "door-client.h"
 
@@ -14,7 +14,8 @@
 #include <string.h>
 
 #define IN_FLIGHT 32
-#define HANDLES   128 /* more than can be in flight */
+#define KEPT      4   /* a key pair's halves take turns */
+#define HANDLES   128 /* more than can be kept and in flight */
 #define MECHS_MAX 512
 #define WAIT_MS   30000
 
@@ -26,17 +27,22 @@ struct shared {
 	size_t n_mechs;
 };
 
+struct kept {
+	const char *mech; /* NULL: empty */
+	enum kcf_key_format format;
+	struct bytes key; /* owned */
+	unsigned n_uses;
+	struct kcf_template *tmpl;
+	struct kcf_key handle;
+};
+
 struct client_door {
 	struct door door;
 	struct shared *shared;
 	enum way_in way;
-	unsigned n_over; /* runs that ended, for wait */
-	/* the last key, and how often it came in a row */
-	const char *mech;
-	enum kcf_key_format format;
-	struct bytes key;
-	unsigned n_uses;
-	struct kcf_template *tmpl;
+	unsigned n_over;        /* runs that ended, for wait */
+	struct kept kept[KEPT]; /* the oldest goes first */
+	unsigned next_kept;
 	struct kcf_key handles[HANDLES];
 	unsigned n_handles; /* ever made */
 };
@@ -88,27 +94,41 @@ static bool offers(struct door *door, const char *provider, const struct vector 
 
 /* ---- keys ------------------------------------------------------------------------------------ */
 
-static bool same_key(const struct client_door *d, const struct vector *v)
+static bool same_key(const struct kept *k, const struct vector *v)
 {
-	return d->mech && !strcmp(d->mech, v->mech) && d->format == v->key_format &&
-	       d->key.len == v->key.len &&
-	       (v->key.len == 0 || memcmp(d->key.at, v->key.at, v->key.len) == 0);
+	return k->mech && !strcmp(k->mech, v->mech) && k->format == v->key_format &&
+	       k->key.len == v->key.len &&
+	       (v->key.len == 0 || memcmp(k->key.at, v->key.at, v->key.len) == 0);
 }
 
-static void remember(struct client_door *d, const struct vector *v)
+static void kept_deinit(struct kept *k)
 {
-	kcf_template_destroy(d->tmpl);
-	d->tmpl = NULL;
-	free(d->key.at);
-	d->key.at = malloc(v->key.len + 1);
-	if (!d->key.at)
+	kcf_template_destroy(k->tmpl);
+	free(k->key.at);
+	memset(k, 0, sizeof(*k));
+}
+
+/* The key as it is kept, or a new place for it. */
+static struct kept *keep(struct client_door *d, const struct vector *v)
+{
+	struct kept *k;
+	unsigned i;
+
+	for (i = 0; i < KEPT; i++) {
+		if (same_key(&d->kept[i], v))
+			return &d->kept[i];
+	}
+	k = &d->kept[d->next_kept++ % KEPT];
+	kept_deinit(k);
+	k->key.at = malloc(v->key.len + 1);
+	if (!k->key.at)
 		die("out of memory");
 	if (v->key.len)
-		memcpy(d->key.at, v->key.at, v->key.len);
-	d->key.len = v->key.len;
-	d->format = v->key_format;
-	d->mech = v->mech;
-	d->n_uses = 0;
+		memcpy(k->key.at, v->key.at, v->key.len);
+	k->key.len = v->key.len;
+	k->format = v->key_format;
+	k->mech = v->mech;
+	return k;
 }
 
 static struct kcf_key key_bytes(const struct vector *v)
@@ -119,24 +139,19 @@ static struct kcf_key key_bytes(const struct vector *v)
 	return key;
 }
 
-static enum kcf_status use_handle(struct client_door *d, const struct vector *v, bool known,
+static enum kcf_status import_key(struct client_door *d, const struct kcf_key *bytes,
 				  struct kcf_key *ret)
 {
-	struct kcf_key bytes = key_bytes(v), *slot;
+	struct kcf_key *slot = &d->handles[d->n_handles % HANDLES];
 	enum kcf_status status;
 
-	if (!known || d->n_handles == 0) {
-		slot = &d->handles[d->n_handles % HANDLES];
-		if (d->n_handles >= HANDLES)
-			kcf_key_destroy(d->shared->client, slot, NULL);
-		status = kcf_key_import(d->shared->client, &bytes, 0, slot, NULL);
-		if (status != KCF_SUCCESS) {
-			d->mech = NULL; /* nothing to use again */
-			return status;
-		}
-		d->n_handles++;
-	}
-	*ret = d->handles[(d->n_handles - 1) % HANDLES];
+	if (d->n_handles >= HANDLES)
+		kcf_key_destroy(d->shared->client, slot, NULL);
+	status = kcf_key_import(d->shared->client, bytes, 0, slot, NULL);
+	if (status != KCF_SUCCESS)
+		return status;
+	d->n_handles++;
+	*ret = *slot;
 	return KCF_SUCCESS;
 }
 
@@ -144,22 +159,23 @@ static enum kcf_status use_key(struct client_door *d, const struct vector *v, kc
 			       struct kcf_key *ret)
 {
 	struct kcf_key bytes = key_bytes(v);
-	bool known = same_key(d, v);
-	enum kcf_status status;
+	enum kcf_status status = KCF_SUCCESS;
+	struct kept *k;
 
 	memset(ret, 0, sizeof(*ret));
 	if (!v->has_key)
 		return KCF_SUCCESS;
-	if (!known)
-		remember(d, v);
-	if (d->way == ASYNC)
-		return use_handle(d, v, known, ret);
-	if (d->n_uses++ == 1) {
-		status = kcf_template_create(d->shared->client, number, &bytes, &d->tmpl);
-		if (status != KCF_SUCCESS)
-			return status;
+	k = keep(d, v);
+	k->n_uses++;
+	if (d->way == ASYNC && k->n_uses == 1)
+		status = import_key(d, &bytes, &k->handle);
+	if (d->way != ASYNC && k->n_uses == 2)
+		status = kcf_template_create(d->shared->client, number, &bytes, &k->tmpl);
+	if (status != KCF_SUCCESS) {
+		kept_deinit(k);
+		return status;
 	}
-	*ret = d->tmpl ? kcf_key_tmpl(d->tmpl) : bytes;
+	*ret = d->way == ASYNC ? k->handle : k->tmpl ? kcf_key_tmpl(k->tmpl) : bytes;
 	return KCF_SUCCESS;
 }
 
@@ -463,15 +479,15 @@ void door_client_open(const char *socket, const char *module_dir, struct door *r
 void door_client_close(struct door *doors[CLIENT_DOORS])
 {
 	struct shared *s = ((struct client_door *)doors[0])->shared;
-	unsigned i;
+	unsigned i, k;
 
 	for (i = 0; i < CLIENT_DOORS; i++) {
 		struct client_door *d = (struct client_door *)doors[i];
 
 		if (!d)
 			continue;
-		kcf_template_destroy(d->tmpl);
-		free(d->key.at);
+		for (k = 0; k < KEPT; k++)
+			kept_deinit(&d->kept[k]);
 		free(d);
 	}
 	kcf_client_close(s->client);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * door-direct: see door-direct.h. Runs finish in start, hardware ones on the fake host's clock. The
- * template of the last key is kept, since vectors of one key come in a row.
+ * templates of the last few keys are kept, since vectors of one key pair come in a row.
  */
 #include "door-direct.h"
 #include "fake-host.h"
@@ -10,14 +10,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define KEPT 4
+
+struct kept {
+	bool used;
+	struct fake_template tmpl;
+	enum kcf_key_format format;
+	struct bytes key; /* owned */
+};
+
 struct direct {
 	struct door door;
 	struct fake_host fake;
-	bool has_template;
-	struct fake_template tmpl;
-	struct vector of; /* whose key the template has */
-	struct bytes key; /* owned */
-	bool *seen;       /* by row */
+	struct kept kept[KEPT]; /* the oldest goes first */
+	unsigned next_kept;
+	struct fake_template *tmpl; /* of the run */
+	bool *seen;                 /* by row */
 };
 
 static bool offers(struct door *door, const char *provider, const struct vector *v,
@@ -44,44 +52,56 @@ static bool offers(struct door *door, const char *provider, const struct vector 
 	return !parts || r->flags & KCF_ROW_MULTI_PART;
 }
 
-static void drop_template(struct direct *d)
+static void kept_deinit(struct direct *d, struct kept *k)
 {
-	if (d->has_template)
-		fake_template_free(&d->fake, &d->tmpl);
-	d->has_template = false;
-	free(d->key.at);
-	d->key.at = NULL;
+	if (k->used)
+		fake_template_free(&d->fake, &k->tmpl);
+	free(k->key.at);
+	memset(k, 0, sizeof(*k));
 }
 
-static bool same_key(const struct direct *d, uint32_t row, const struct vector *v)
+static bool same_key(const struct kept *k, uint32_t row, const struct vector *v)
 {
-	return d->has_template && d->tmpl.row == row && d->of.key_format == v->key_format &&
-	       d->key.len == v->key.len &&
-	       (v->key.len == 0 || memcmp(d->key.at, v->key.at, v->key.len) == 0);
+	return k->used && k->tmpl.row == row && k->format == v->key_format &&
+	       k->key.len == v->key.len &&
+	       (v->key.len == 0 || memcmp(k->key.at, v->key.at, v->key.len) == 0);
+}
+
+static enum kcf_status keep(struct direct *d, uint32_t row, const struct vector *v)
+{
+	struct kcf_key_data key = {v->key_format, v->key.at, v->key.len};
+	struct kept *k = &d->kept[d->next_kept++ % KEPT];
+	enum kcf_status status;
+
+	kept_deinit(d, k);
+	status = fake_template_new(&d->fake, row, v->has_key ? &key : NULL, &k->tmpl);
+	if (status != KCF_SUCCESS)
+		return status;
+	k->used = true;
+	k->format = v->key_format;
+	k->key.len = v->key.len;
+	k->key.at = malloc(v->key.len + 1);
+	if (!k->key.at)
+		die("out of memory");
+	if (v->key.len)
+		memcpy(k->key.at, v->key.at, v->key.len);
+	d->tmpl = &k->tmpl;
+	return KCF_SUCCESS;
 }
 
 static enum kcf_status use_template(struct direct *d, const struct vector *v)
 {
 	uint32_t row = (uint32_t)fake_row(&d->fake, v->mech, op_classes(v->op));
-	struct kcf_key_data key = {v->key_format, v->key.at, v->key.len};
-	enum kcf_status status;
+	unsigned i;
 
 	d->seen[row] = true;
-	if (same_key(d, row, v))
-		return KCF_SUCCESS;
-	drop_template(d);
-	status = fake_template_new(&d->fake, row, v->has_key ? &key : NULL, &d->tmpl);
-	if (status != KCF_SUCCESS)
-		return status;
-	d->has_template = true;
-	d->of = *v;
-	d->key.len = v->key.len;
-	d->key.at = malloc(v->key.len + 1);
-	if (!d->key.at)
-		die("out of memory");
-	if (v->key.len)
-		memcpy(d->key.at, v->key.at, v->key.len);
-	return KCF_SUCCESS;
+	for (i = 0; i < KEPT; i++) {
+		if (same_key(&d->kept[i], row, v)) {
+			d->tmpl = &d->kept[i].tmpl;
+			return KCF_SUCCESS;
+		}
+	}
+	return keep(d, row, v);
 }
 
 static const void *param_of(const struct vector *v)
@@ -94,7 +114,7 @@ static void single(struct direct *d, struct run *run)
 	struct iovec check = {run->v->check.at, run->v->check.len};
 	struct kcf_job job;
 
-	fake_job(&job, &d->tmpl, run->v->op, KCF_SINGLE, param_of(run->v));
+	fake_job(&job, d->tmpl, run->v->op, KCF_SINGLE, param_of(run->v));
 	fake_job_in(&job, run->in, run->n_in);
 	fake_job_out(&job, run->out, run->n_out);
 	fake_job_check(&job, &check, 1);
@@ -113,7 +133,7 @@ static enum kcf_status part(struct direct *d, struct run *run, enum kcf_phase ph
 	enum kcf_status status;
 	struct kcf_job job;
 
-	fake_job(&job, &d->tmpl, run->v->op, phase, phase == KCF_INIT ? param_of(run->v) : NULL);
+	fake_job(&job, d->tmpl, run->v->op, phase, phase == KCF_INIT ? param_of(run->v) : NULL);
 	job.ctx = *ctx;
 	if (phase == KCF_UPDATE)
 		fake_job_in(&job, &in, 1);
@@ -185,8 +205,10 @@ struct door *door_direct_open(const char *path, const char **ret_provider)
 void door_direct_close(struct door *door)
 {
 	struct direct *d = (struct direct *)door;
+	unsigned i;
 
-	drop_template(d);
+	for (i = 0; i < KEPT; i++)
+		kept_deinit(d, &d->kept[i]);
 	fake_host_close(&d->fake);
 	free(d->seen);
 	free(d);
