@@ -127,7 +127,7 @@ static struct kept *keep(struct client_door *d, const struct vector *v)
 		memcpy(k->key.at, v->key.at, v->key.len);
 	k->key.len = v->key.len;
 	k->format = v->key_format;
-	k->mech = v->mech;
+	k->mech = mech_find(d->shared, v->mech)->name; /* the vector's own dies with its file */
 	return k;
 }
 
