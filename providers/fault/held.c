@@ -66,6 +66,7 @@ static void over(struct held *h)
 	if (h->timer)
 		f->host->timer_free(f->host, h->timer);
 	unlink_held(h);
+	job->priv[0] = NULL; /* a cancel may come before the loop sees the completion */
 	free(h);
 	f->host->complete(f->host, job);
 }
@@ -193,7 +194,7 @@ void held_cancel(struct fault *f, struct kcf_job *job)
 {
 	struct held *h = job->priv[0];
 
-	if (h->state == HELD_LOST)
+	if (!h || h->state == HELD_LOST)
 		return;
 	h->canceled = true;
 	start_timer(h, 0);

@@ -233,6 +233,18 @@ START_TEST(a_canceled_job_completes_once_even_behind_the_gate)
 }
 END_TEST
 
+START_TEST(a_cancel_after_the_completion_does_nothing)
+{
+	submit(0, 1);
+	fake_host_advance(&fake, 0);
+	ck_assert_uint_eq(fake.n_completed, 1);
+	fake.desc->ops->cancel(fake.prov, &jobs[0]);
+	fake_host_advance(&fake, 0);
+	ck_assert_uint_eq(fake.n_completed, 1);
+	ck_assert_int_eq(jobs[0].status, KCF_SUCCESS);
+}
+END_TEST
+
 START_TEST(gives_wrong_answers_and_wrong_lengths)
 {
 	set("wrong", "1");
@@ -364,6 +376,7 @@ int main(void)
 	tcase_add_test(t, a_lost_job_completes_once_and_only_by_reset);
 	tcase_add_test(t, reset_ends_waiting_and_held_jobs_once);
 	tcase_add_test(t, a_canceled_job_completes_once_even_behind_the_gate);
+	tcase_add_test(t, a_cancel_after_the_completion_does_nothing);
 	tcase_add_test(t, gives_wrong_answers_and_wrong_lengths);
 	tcase_add_test(t, a_wrong_verdict_is_the_other_one);
 	tcase_add_test(t, refuses_input_beyond_its_limit);

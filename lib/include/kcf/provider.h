@@ -152,7 +152,8 @@ struct kcf_provider_ops {
 	void (*thread_state_free)(void *prov, void *thread);
 	/* End a context before or after FINAL_PHASE; wipes. Thread: any one. */
 	void (*context_free)(void *prov, void *ctx);
-	/* (opt) hardware: ask that a job end soon; it still completes once. Thread: loop. */
+	/* (opt) hardware: ask that a job end soon; it still completes once. It may have completed
+	 * already without the loop having seen that: then there is nothing to do. Thread: loop. */
 	void (*cancel)(void *prov, struct kcf_job *job);
 	/* (opt) hardware: stop the device so that it provably writes nothing any more, then
 	 * complete every job with KCF_DEVICE_ERROR, then make it usable again. Thread: loop. */
