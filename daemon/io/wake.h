@@ -18,7 +18,8 @@ struct wake_node {
 
 struct wake {
 	struct wake_node *head; /* atomic: newest first */
-	uv_async_t async;
+	int fd;                 /* eventfd */
+	uv_poll_t poll;
 	void (*drained)(void *arg); /* after each run, or NULL */
 	void *arg;
 };
