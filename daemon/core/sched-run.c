@@ -3,8 +3,9 @@
  * sched-run - where a chosen request runs, and the runs on the loop and on workers.
  *
  * Small jobs run on the loop itself, in bursts, up to a bounded time a turn; long ones go to
- * workers, at most two per worker, so that what is not started stays in the fair queue. No system
- * call on the software path of small jobs. Loop thread, except work_run().
+ * workers, at most two per worker or a millisecond's worth, so that what is not started stays in
+ * the fair queue. No system call on the software path of small jobs. Loop thread, except
+ * work_run().
  */
 #include <assert.h>
 #include <string.h>
@@ -18,6 +19,7 @@
 
 #define BURST     32u
 #define TURN_NS   1000000u /* predicted work the loop does itself in one turn */
+#define AHEAD_NS  1000000u /* predicted work handed to each worker, beyond two jobs */
 #define DIRECT_NS 250000u  /* beyond this much due already the loop is not free */
 #define BACKLOG   32u /* requests left in the queue after a turn: workers help with small ones */
 
@@ -26,11 +28,6 @@
 static bool is_short(const struct core *core, const struct offer *offer, uint64_t cost)
 {
 	return offer->desc->flags & KCF_ROW_SHORT && cost <= core->limits.short_ns;
-}
-
-static bool workers_have_room(const struct core *core)
-{
-	return core->workers.outstanding < core->workers.max * 2;
 }
 
 bool sched_at_once(struct core *core, const struct request *r, const struct offer *offer,
@@ -292,7 +289,8 @@ static void give_to_workers(struct core *core, struct request *const *rs, unsign
 
 struct taking {
 	struct core *core;
-	unsigned workers; /* long jobs that may still be handed over */
+	unsigned workers; /* jobs that may still be handed over, however long */
+	uint64_t ahead;   /* beyond them: predicted ns that may be */
 	bool backlog;     /* small ones go to workers too */
 };
 
@@ -302,7 +300,7 @@ static bool may_take(const struct queue_item *item, void *arg)
 	const struct request_sched *s = container_of(item, struct request_sched, item);
 	bool here = !t->backlog && is_short(t->core, s->offer, s->cost);
 
-	return here || t->workers > 0;
+	return here || t->workers > 0 || t->ahead > 0;
 }
 
 /* The next of the queue; NULL: none that may be taken. A request whose provider may no longer be
@@ -343,15 +341,30 @@ static unsigned help_with_backlog(struct core *core)
 	return n;
 }
 
-static unsigned worker_room(const struct core *core)
+/* What may be handed to workers now. */
+static struct taking take_long(struct core *core)
 {
-	return workers_have_room(core) ? core->workers.max * 2 - core->workers.outstanding : 0;
+	uint64_t n = core->workers.max, ahead = n * AHEAD_NS;
+	unsigned out = core->workers.outstanding;
+
+	return (struct taking){
+		.core = core,
+		.workers = out < 2 * n ? (unsigned)(2 * n) - out : 0,
+		.ahead = core->worker_cost < ahead ? ahead - core->worker_cost : 0,
+	};
+}
+
+static void taken_long(struct taking *t, uint64_t cost)
+{
+	if (t->workers)
+		t->workers--;
+	t->ahead -= cost < t->ahead ? cost : t->ahead;
 }
 
 /* How many it took from the queue. */
 static unsigned run_software(struct core *core)
 {
-	struct taking t = {.core = core, .workers = worker_room(core)};
+	struct taking t = take_long(core);
 	struct burst burst = {.n = 0};
 	struct request *long_ones[WORKER_BURST], *r;
 	unsigned n_long = 0, n = 0;
@@ -363,7 +376,7 @@ static unsigned run_software(struct core *core)
 			burst_add(core, &burst, r);
 			continue;
 		}
-		t.workers--;
+		taken_long(&t, r->sched->cost);
 		long_ones[n_long++] = r;
 		if (n_long < WORKER_BURST)
 			continue;

@@ -191,7 +191,7 @@ static void run_here(struct worker_pool *p)
 
 void worker_submit(struct worker_pool *p, struct work *const *works, unsigned n)
 {
-	unsigned grow, threads;
+	unsigned grow, threads, wake;
 	bool ended;
 
 	p->outstanding += n;
@@ -203,12 +203,12 @@ void worker_submit(struct worker_pool *p, struct work *const *works, unsigned n)
 	grow = p->n_todo > p->n_idle ? p->n_todo - p->n_idle : 0;
 	if (grow > p->max - (threads < p->max ? threads : p->max))
 		grow = p->max - (threads < p->max ? threads : p->max);
-	if (n == 1)
-		pthread_cond_signal(&p->more);
-	else
-		pthread_cond_broadcast(&p->more);
+	wake = p->n_idle < n ? p->n_idle : n;
 	ended = !list_empty(&p->ended);
 	pthread_mutex_unlock(&p->lock);
+	/* Not under the lock, which a woken worker wants first of all. */
+	while (wake-- > 0)
+		pthread_cond_signal(&p->more);
 	if (ended)
 		join_ended(p);
 	while (grow-- > 0 && thread_start(p))
