@@ -31,12 +31,16 @@ enum client_state { CLIENT_OFF = 0, CLIENT_DOWN, CLIENT_HELLO, CLIENT_OFFER, CLI
 #define CLIENT_REARM       (50 * NSEC_PER_MSEC) /* reading is left to a waiter this long */
 #define CLIENT_TIMEOUT_MS  30000u
 
-#define TX_EARLY (64u * 1024) /* corked bytes that are sent at once */
+/* Corked bytes, and bytes kcfd will work through for them, from which they are sent at once: it is
+ * to begin while the callbacks that follow still run. */
+#define TX_EARLY      (4u * 1024)
+#define TX_EARLY_WORK (64u * 1024)
 
 /* Bytes on their way out. fill is appended to under the lock; out belongs to the sender. */
 struct tx {
 	uint8_t *fill, *out;
 	size_t fill_len, fill_cap;
+	size_t fill_work; /* payload of what is in fill that is in the arena */
 	size_t out_pos, out_len, out_cap;
 	bool sending;
 	bool blocked; /* the socket is full: the driver goes on when it is writable */
@@ -176,6 +180,11 @@ void client_tx_commit(struct kcf_client *c, size_t n);
 /* Append a message without payload. Lock held. */
 bool client_tx_msg(struct kcf_client *c, const struct wire_msg *msg, uint64_t id,
 		   uint64_t deadline_us);
+/* Is it time to send what callbacks submitted? Lock held. */
+static inline bool client_tx_is_early(const struct kcf_client *c)
+{
+	return c->tx.fill_len >= TX_EARLY || c->tx.fill_work >= TX_EARLY_WORK;
+}
 /* Send what there is; gives up the lock in between. Nothing while the socket is full. */
 void client_flush(struct kcf_client *c);
 /* Forget what is unsent; waits for a thread that is sending. Lock held. */

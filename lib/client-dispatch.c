@@ -307,7 +307,7 @@ void client_run_notices(struct kcf_client *c)
 			call_step(c, n);
 		else
 			call_complete(c, n->pending);
-		if (c->tx.fill_len > TX_EARLY)
+		if (client_tx_is_early(c))
 			client_flush(c);
 	}
 }

@@ -101,7 +101,7 @@ static bool next_out(struct tx *tx)
 	tx->out_cap = tx->fill_cap;
 	tx->fill = buf;
 	tx->fill_cap = cap;
-	tx->fill_len = 0;
+	tx->fill_len = tx->fill_work = 0;
 	return true;
 }
 

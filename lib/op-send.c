@@ -179,6 +179,21 @@ static void put_payload(const struct pending *p, const struct build *b, uint8_t 
 	}
 }
 
+/* Payload that kcfd finds in the arena. */
+static size_t arena_len(const struct pending *p)
+{
+	size_t len = 0;
+	uint32_t i;
+
+	if (p->in.way != WAY_INLINE)
+		len += p->in.at.len;
+	for (i = 0; i < p->n_steps; i++) {
+		if (p->step_in[i].way != WAY_INLINE)
+			len += p->step_in[i].at.len;
+	}
+	return len;
+}
+
 /* Header, message, payload to the end of the send buffer. */
 static enum kcf_status append(struct kcf_client *c, struct pending *p, const struct build *b)
 {
@@ -198,6 +213,7 @@ static enum kcf_status append(struct kcf_client *c, struct pending *p, const str
 	at = client_tx_room(c, len + payload);
 	put_payload(p, b, at + len);
 	client_tx_commit(c, len + payload);
+	c->tx.fill_work += arena_len(p);
 	if (p->can_resend && !p->saved)
 		p->can_resend = pending_save(p, at + FRAME_HEADER_LEN, len - FRAME_HEADER_LEN,
 					     at + len + payload - b->check.len, b->check.len);
@@ -381,7 +397,7 @@ static enum kcf_status send_async(struct kcf_client *c, struct pending *p, struc
 	req->id = p->visible ? p->id : 0;
 	if (!c->in_armed)
 		client_watch(c, true, c->out_armed);
-	if (!client_in_callback(c) || c->tx.fill_len > TX_EARLY)
+	if (!client_in_callback(c) || client_tx_is_early(c))
 		client_flush(c);
 	return KCF_QUEUED;
 }
