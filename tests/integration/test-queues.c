@@ -396,8 +396,8 @@ START_TEST(parts_of_a_context_come_one_by_one_and_hold_no_other_worker)
 	struct kcf_how how = {KCF_OP_DIGEST, &m, NULL, NULL};
 	struct kcf_call_req req;
 	struct kcf_context *ctx;
-	uint8_t whole[MANY * 8], want[8];
-	struct kcf_data w = kcf_flat(want, 8), got = kcf_flat(buf[0], 8);
+	uint8_t whole[MANY * 8], want[8], result[8];
+	struct kcf_data w = kcf_flat(want, 8), got = kcf_flat(result, 8);
 
 	start("[limits]\nworkers_max = 4\n");
 	admin_do(&bed.kcfd, "load", "held-a", NULL);
@@ -424,7 +424,7 @@ START_TEST(parts_of_a_context_come_one_by_one_and_hold_no_other_worker)
 	gate("held-a", "open");
 	collect_wait(&bed.done, MANY + 4);
 	ck_assert_uint_eq(bed.done.n_status[KCF_SUCCESS], MANY + 4);
-	ck_assert_mem_eq(buf[0], want, 8);
+	ck_assert_mem_eq(result, want, 8);
 	kcf_context_free(ctx);
 }
 END_TEST
