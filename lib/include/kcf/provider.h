@@ -33,20 +33,20 @@ enum kcf_provider_kind { KCF_SOFTWARE = 1, KCF_HARDWARE = 2 };
 /* ---- mechanism rows -------------------------------------------------------------------------- */
 
 #define KCF_ROW_MULTI_PART 0x01 /* contexts: INIT, UPDATE, FINAL */
-#define KCF_ROW_SHARED_OK                                                                          \
-	0x02 /* reads each input byte once, output needs no check before release */
-#define KCF_ROW_SHORT     0x04 /* cheap enough for the loop thread (under 50 us for 16 KiB) */
-#define KCF_ROW_LEGACY    0x08 /* listed as legacy */
-#define KCF_ROW_FORMAT(f) (0x100u << (f)) /* key formats accepted; none set = KCF_KEY_RAW */
+#define KCF_ROW_SHARED_OK  0x02 /* reads each input byte once, and output needs no check */
+#define KCF_ROW_SHORT      0x04 /* cheap enough for the loop thread (under 50 us for 16 KiB) */
+#define KCF_ROW_LEGACY     0x08 /* listed as legacy */
+#define KCF_ROW_FORMAT(f)  (0x100u << (f)) /* key formats accepted; none set = KCF_KEY_RAW */
 
 struct kcf_mech_row {
 	const char *name;    /* PKCS#11 name or KCF_ name; at most 47 bytes */
 	uint32_t classes;    /* enum kcf_class bits */
 	uint32_t param_kind; /* enum kcf_param_kind */
 	uint32_t flags;
-	uint32_t key_min_bits; /* raw keys; for asymmetric keys the modulus or field, checked by the
-				*/
-	uint32_t key_max_bits; /* provider. 0, 0 = no key */
+	/* Of raw symmetric keys, checked for you; of the modulus or field, which you check. 0, 0 =
+	 * no key. */
+	uint32_t key_min_bits;
+	uint32_t key_max_bits;
 	uint32_t key_step_bits; /* 0 or 1 = any between; 64: 128, 192, 256... */
 	uint32_t block_len;     /* input granularity of single-part requests; 0 or 1 = any */
 	uint64_t max_input;     /* bytes a single-part request may have; 0 = no limit */
@@ -101,9 +101,9 @@ enum kcf_provider_notice { KCF_NOTICE_BUSY = 1, KCF_NOTICE_READY, KCF_NOTICE_FAI
 
 struct kcf_host_timer;
 
-/* Thread lines: "any" = any thread; "loop" = kcfd's loop thread, from which start, submit, poll,
+/* Thread lines: "any" = any thread; "loop" = kcfd's loop thread, from which start, submit,
  * reset, cancel, set of a hardware provider and timer callbacks are called. Inside an application
- * only log, alloc, config are there; the others are NULL. */
+ * only log and config are there; the others are NULL. */
 struct kcf_host {
 	uint32_t abi;
 	uint32_t size; /* of this structure: members beyond it do not exist */
@@ -119,8 +119,8 @@ struct kcf_host {
 	void (*complete)(const struct kcf_host *host, struct kcf_job *job);
 	/* State of a hardware provider: no free slot, slots again, broken. Thread: loop. */
 	void (*notify)(const struct kcf_host *host, enum kcf_provider_notice notice);
-	/* One-shot timer; NULL if out of memory. Free it in the callback or any time. Thread: loop.
-	 */
+	/* One-shot timer; NULL if out of memory. Free it, in the callback or any time.
+	 * Thread: loop. */
 	struct kcf_host_timer *(*timer_start)(const struct kcf_host *host, uint64_t usec,
 					      void (*fn)(void *arg), void *arg);
 	void (*timer_free)(const struct kcf_host *host, struct kcf_host_timer *timer);

@@ -110,27 +110,27 @@ enum kcf_op {
 
 enum kcf_param_kind {
 	KCF_PARAM_NONE = 0,
-	KCF_PARAM_IV = 1,	/* struct kcf_param_iv */
-	KCF_PARAM_AEAD = 2,	/* struct kcf_param_aead */
-	KCF_PARAM_MAC = 3,	/* struct kcf_param_mac, optional */
-	KCF_PARAM_DIGEST = 4,	/* struct kcf_param_digest, optional */
-	KCF_PARAM_RSA_PSS = 5,	/* struct kcf_param_rsa_pss, optional */
+	KCF_PARAM_IV = 1,       /* struct kcf_param_iv */
+	KCF_PARAM_AEAD = 2,     /* struct kcf_param_aead */
+	KCF_PARAM_MAC = 3,      /* struct kcf_param_mac, optional */
+	KCF_PARAM_DIGEST = 4,   /* struct kcf_param_digest, optional */
+	KCF_PARAM_RSA_PSS = 5,  /* struct kcf_param_rsa_pss, optional */
 	KCF_PARAM_RSA_OAEP = 6, /* struct kcf_param_rsa_oaep, optional */
-	KCF_PARAM_SIGN = 7,	/* struct kcf_param_sign, optional */
-	KCF_PARAM_ECDH = 8,	/* struct kcf_param_ecdh */
-	KCF_PARAM_HKDF = 9,	/* struct kcf_param_hkdf */
-	KCF_PARAM_PBKDF2 = 10,	/* struct kcf_param_pbkdf2 */
-	KCF_PARAM_KBKDF = 11,	/* struct kcf_param_kbkdf */
-	KCF_PARAM_SCRYPT = 12,	/* struct kcf_param_scrypt */
-	KCF_PARAM_KEYGEN = 13,	/* struct kcf_param_keygen */
+	KCF_PARAM_SIGN = 7,     /* struct kcf_param_sign, optional */
+	KCF_PARAM_ECDH = 8,     /* struct kcf_param_ecdh */
+	KCF_PARAM_HKDF = 9,     /* struct kcf_param_hkdf */
+	KCF_PARAM_PBKDF2 = 10,  /* struct kcf_param_pbkdf2 */
+	KCF_PARAM_KBKDF = 11,   /* struct kcf_param_kbkdf */
+	KCF_PARAM_SCRYPT = 12,  /* struct kcf_param_scrypt */
+	KCF_PARAM_KEYGEN = 13,  /* struct kcf_param_keygen */
 	KCF_PARAM_COUNT
 };
 
 /*
- * The one list of mechanisms with fixed numbers. X(ident, number, name, alias, classes, param kind).
- * name: PKCS#11 3.0 where it has one, else KCF_<OpenSSL name>. alias: what the openssl command calls
- * it. Numbers are for ever; append only. Providers may offer names that are not here: those get a
- * number at run time (kcf_mech_find).
+ * The one list of mechanisms with fixed numbers. X(ident, number, name, alias, classes, param
+ * kind). name: PKCS#11 3.0 where it has one, else KCF_<OpenSSL name>. alias: what the openssl
+ * command calls it. Numbers are for ever; append only. Providers may offer names that are not here:
+ * those get a number at run time (kcf_mech_find).
  */
 #define KCF__SV (KCF_CLASS_SIGN | KCF_CLASS_VERIFY)
 #define KCF_MECH_LIST(X)                                                                           \
@@ -253,8 +253,13 @@ enum kcf_mech_number {
 
 /* ---- parameters, one structure per kind ------------------------------------------------------ */
 
-/* IV, initial counter block (CTR: 128-bit big-endian counter; ChaCha20: 32-bit little-endian counter
- * then nonce), or XTS tweak. Length: the mechanism's block, ChaCha20 16, 3DES 8. SP 800-38A. */
+/* Parameters and what they point to are copied by the call. The bytes of one parameter together are
+ * at most 32 KiB when the work is kcfd's (KCF_BUFFER_TOO_BIG). What a provider cannot do or finds
+ * out of range is KCF_MECHANISM_PARAM_INVALID. */
+
+/* IV, initial counter block (CTR: 128-bit big-endian counter; ChaCha20: 32-bit little-endian
+ * counter then nonce), or XTS tweak. Length: the mechanism's block, ChaCha20 16, 3DES 8. SP
+ * 800-38A. */
 struct kcf_param_iv {
 	const uint8_t *iv;
 	size_t iv_len;
@@ -262,9 +267,13 @@ struct kcf_param_iv {
 
 #define KCF_IV_GENERATED 0x1 /* kcfd makes the nonce; keys by handle only; see iv_out */
 
-/* AEAD (SP 800-38C, SP 800-38D, RFC 7253, RFC 8439). tag_len 0 = 16. iv_out: with KCF_IV_GENERATED,
- * 12 bytes that receive the nonce; must stay until completion. data_len: CCM multi-part, the whole
- * input length when it is known at init, else 0 (then buffered). */
+/* AEAD (SP 800-38C, SP 800-38D, RFC 7253, RFC 8439). A nonce is used once under a key, or all is
+ * lost. tag_len 0 = 16 bytes. iv_out: with KCF_IV_GENERATED (then iv is NULL), 12 bytes that
+ * receive the nonce, set before the call returns or before the callback of the single-part
+ * operation, the init or the request of steps; must stay until then. It is made for encryption only
+ * and for keys by handle or name: at most 2^32 of them for a key (KCF_KEY_FUNCTION_NOT_PERMITTED).
+ * data_len: CCM multi-part, the whole input length in bytes when it is known at init, else 0 (then
+ * buffered). */
 struct kcf_param_aead {
 	const uint8_t *iv;
 	size_t iv_len;
@@ -276,7 +285,8 @@ struct kcf_param_aead {
 	uint32_t flags;
 };
 
-/* MAC. mac_len 0 = the full length; shorter = leftmost bytes. iv: GMAC nonce. custom: KMAC string S. */
+/* MAC. mac_len 0 = the full length; shorter = leftmost bytes. iv: GMAC nonce. custom: KMAC string
+ * S. */
 struct kcf_param_mac {
 	size_t mac_len;
 	const uint8_t *iv;
@@ -291,9 +301,10 @@ struct kcf_param_digest {
 };
 
 #define KCF_SALT_DIGEST (-1) /* salt as long as the digest */
-#define KCF_SALT_AUTO (-2)   /* sign: the longest; verify: any */
+#define KCF_SALT_AUTO   (-2) /* sign: the longest; verify: any */
 
-/* hash: mechanism number of the digest, 0 = that of the mechanism name, else SHA-256. mgf_hash 0 = hash. */
+/* hash: mechanism number of the digest, 0 = that of the mechanism name, else SHA-256. mgf_hash 0 =
+ * hash. */
 struct kcf_param_rsa_pss {
 	kcf_mech_t hash;
 	kcf_mech_t mgf_hash;
@@ -308,12 +319,12 @@ struct kcf_param_rsa_oaep {
 	size_t label_len;
 };
 
-#define KCF_SIG_DER 0x1	    /* ECDSA, DSA: DER SEQUENCE instead of r||s */
-#define KCF_SIG_PREHASH 0x2 /* EdDSA: Ed25519ph, Ed448ph (only where the provider has it) */
+#define KCF_SIG_DER     0x1 /* ECDSA, DSA: DER SEQUENCE instead of r||s */
+#define KCF_SIG_PREHASH 0x2 /* EdDSA: Ed25519ph, Ed448ph; no provider of this version has it */
 
 struct kcf_param_sign {
 	uint32_t flags;
-	const uint8_t *context; /* Ed25519ctx, Ed448 */
+	const uint8_t *context; /* Ed25519ctx, Ed448; no provider of this version has it */
 	size_t context_len;
 };
 
@@ -325,7 +336,7 @@ struct kcf_param_ecdh {
 };
 
 #define KCF_HKDF_EXTRACT 0x1 /* flags 0 = both */
-#define KCF_HKDF_EXPAND 0x2
+#define KCF_HKDF_EXPAND  0x2
 
 /* RFC 5869. Output length = room given. */
 struct kcf_param_hkdf {
@@ -345,8 +356,8 @@ struct kcf_param_pbkdf2 {
 	size_t salt_len;
 };
 
-#define KCF_KBKDF_FEEDBACK 0x1	/* else counter mode */
-#define KCF_KBKDF_NO_L 0x2	/* leave the length field out */
+#define KCF_KBKDF_FEEDBACK     0x1 /* else counter mode */
+#define KCF_KBKDF_NO_L         0x2 /* leave the length field out */
 #define KCF_KBKDF_NO_SEPARATOR 0x4
 
 /* SP 800-108. mac: an HMAC mechanism or CKM_AES_CMAC. */
@@ -381,16 +392,17 @@ enum kcf_curve {
 	KCF_CURVE_X448 = 7,
 };
 
+/* FIPS 186-4, SP 800-133. The openssl provider's RSA: 2048 to 8192 bits by steps of 256. */
 struct kcf_param_keygen {
-	uint32_t bits; /* AES, secret, RSA */
-	uint32_t curve; /* enum kcf_curve */
+	uint32_t bits;  /* AES: 128, 192, 256; secret: a multiple of 8; RSA: of the modulus */
+	uint32_t curve; /* enum kcf_curve: the EC, Edwards and Montgomery mechanisms */
 };
 
 /* ---- key formats ----------------------------------------------------------------------------- */
 
 enum kcf_key_format {
-	KCF_KEY_RAW = 0,   /* symmetric bytes; X25519, X448, Ed25519, Ed448 raw keys (private or public,
-			      as the operation needs) */
+	KCF_KEY_RAW = 0,   /* symmetric bytes; X25519, X448, Ed25519, Ed448 raw keys (private or
+			      public,   as the operation needs) */
 	KCF_KEY_PKCS8 = 1, /* private key, PKCS#8 PrivateKeyInfo DER */
 	KCF_KEY_SPKI = 2,  /* public key, SubjectPublicKeyInfo DER */
 };
