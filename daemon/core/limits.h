@@ -20,6 +20,8 @@
 	X(worker_idle_ms, 10000, 10, 3600000, "ms before a surplus worker ends")                   \
 	X(max_request, 16777216, 65536, 268435456, "bytes of one request")                         \
 	X(aead_buffer, 1048576, 4096, 268435456, "bytes an AEAD decryption in parts may hold")     \
+	X(request_steps, 33554432, 1000, 1099511627776,                                            \
+	  "PBKDF2 iterations, or scrypt n*r*p, of one request")                                    \
 	X(user_requests, 8192, 1, 1048576, "requests in flight per user")                          \
 	X(user_connections, 1024, 1, 65536, "connections per user")                                \
 	X(user_keys, 4096, 1, 1048576, "session keys per user")                                    \

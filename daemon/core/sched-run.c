@@ -15,7 +15,7 @@
 #include "core/private.h"
 #include "core/request-pool.h"
 #include "core/steps.h"
-#include "spi/cost.h"
+#include "core/work.h"
 
 #define BURST     32u
 #define TURN_NS   1000000u /* predicted work the loop does itself in one turn */
@@ -162,7 +162,7 @@ void sched_pinned(struct core *core, struct request *r, const struct offer *offe
 	p->n_using++;
 	s->provider = p;
 	s->offer = offer;
-	s->cost = cost_ns(offer->desc, s->stage.in ? s->stage.in->len : 0);
+	s->cost = work_cost_ns(r, offer);
 	s->trace = e->number;
 	r->provider_row1 = p->row + 1;
 	e->id = r->id;

@@ -10,7 +10,7 @@
 #include <string.h>
 #include "core/context.h"
 #include "core/private.h"
-#include "spi/cost.h"
+#include "core/work.h"
 
 struct candidate {
 	struct offer *offer;
@@ -263,7 +263,7 @@ static enum kcf_status walk_choose(struct walk *w, unsigned i)
 	}
 	s->provider = offer->provider;
 	s->offer = offer;
-	s->cost = cost_ns(offer->desc, s->stage.in ? s->stage.in->len : 0);
+	s->cost = work_cost_ns(w->r, offer);
 	w->r->provider_row1 = offer->provider->row + 1;
 	w->trace->considered[w->c[i].traced].why = WHY_CHOSEN;
 	w->trace->chosen = (uint8_t)(offer->provider->row + 1);
@@ -322,10 +322,9 @@ static bool walk_at_once(struct walk *w)
 {
 	for (unsigned i = 0; i < w->n; i++) {
 		struct offer *offer = w->c[i].offer;
-		size_t len = w->r->sched->stage.in ? w->r->sched->stage.in->len : 0;
 		enum kcf_status status;
 
-		if (!sched_at_once(w->core, w->r, offer, cost_ns(offer->desc, len))) {
+		if (!sched_at_once(w->core, w->r, offer, work_cost_ns(w->r, offer))) {
 			w->trace->considered[w->c[i].traced].why = WHY_BUSY;
 			continue;
 		}

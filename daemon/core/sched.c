@@ -9,6 +9,7 @@
 #include "core/private.h"
 #include "core/request-pool.h"
 #include "core/steps.h"
+#include "core/work.h"
 
 /* ---- the loop's turn ---- */
 
@@ -135,6 +136,8 @@ static enum kcf_status check(struct request *r)
 		return KCF_ARGUMENTS_BAD;
 	if (r->n_steps && steps_check(r) != KCF_SUCCESS)
 		return KCF_ARGUMENTS_BAD;
+	if (work_steps(r) > r->sched->core->limits.request_steps)
+		return KCF_QUOTA_EXCEEDED;
 	return check_keys(r);
 }
 

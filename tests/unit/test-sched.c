@@ -160,6 +160,62 @@ START_TEST(long_work_runs_on_a_worker)
 }
 END_TEST
 
+/* Little input, much to compute. */
+START_TEST(what_makes_much_of_little_does_not_run_on_the_loop)
+{
+	static const struct kcf_param_digest xof = {.out_len = 1 << 20};
+	static const struct kcf_param_kbkdf kbkdf = {.mac = KCF_M_SHA256_HMAC};
+	static const struct {
+		uint32_t mech;
+		uint16_t op;
+		const void *param;
+	} greedy[] = {{KCF_M_SHAKE256, KCF_OP_DIGEST, &xof},
+		      {KCF_M_SP800_108_KDF, KCF_OP_DERIVE, &kbkdf},
+		      {KCF_M_RANDOM, KCF_OP_RANDOM, NULL}};
+	static uint8_t room[1 << 20];
+
+	for (unsigned i = 0; i < 3; i++) {
+		bool keyed = greedy[i].op == KCF_OP_DERIVE;
+		struct tmpl *t = world_tmpl(greedy[i].mech, keyed ? key : NULL, keyed ? 16 : 0);
+		struct sent s;
+
+		sent_init(&s, t, greedy[i].op, "", 0);
+		s.r->param = (void *)greedy[i].param;
+		s.iov[1] = (struct iovec){room, sizeof(room)};
+		s.r->out.len = sizeof(room);
+		sent_submit(&s);
+		ck_assert_uint_eq(world.core->workers.outstanding, 1);
+		sent_wait(&s);
+		ck_assert_int_eq(s.r->status, KCF_SUCCESS);
+		ck_assert_uint_eq(s.r->out_len, sizeof(room));
+		sent_free(&s);
+		tmpl_unref(t);
+	}
+}
+END_TEST
+
+START_TEST(refuses_what_would_hold_a_worker_for_ever)
+{
+	static const struct kcf_param_pbkdf2 pbkdf2 = {.hash = KCF_M_SHA256, .iterations = UINT32_MAX};
+	static const struct kcf_param_scrypt scrypt = {.n = 1 << 22, .r = 1, .p = 1 << 22};
+	struct sent s;
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct tmpl *t = world_tmpl(i ? KCF_M_SCRYPT : KCF_M_PKCS5_PBKD2, key, 16);
+
+		sent_init(&s, t, KCF_OP_DERIVE, "", 0);
+		s.r->param = i ? (void *)&scrypt : (void *)&pbkdf2;
+		s.r->out.len = s.iov[1].iov_len = 32;
+		sent_submit(&s);
+		ck_assert_uint_eq(world.core->workers.outstanding, 0);
+		sent_wait(&s);
+		ck_assert_int_eq(s.r->status, KCF_QUOTA_EXCEEDED);
+		sent_free(&s);
+		tmpl_unref(t);
+	}
+}
+END_TEST
+
 START_TEST(cancel_of_a_waiting_request_completes_it_and_frees_its_slot)
 {
 	struct tmpl *t = world_tmpl(KCF_M_SHA256, NULL, 0);
@@ -396,6 +452,8 @@ int main(void)
 	tcase_add_test(tc, never_queue_is_refused_when_it_would_wait);
 	tcase_add_test(tc, without_room_it_is_busy);
 	tcase_add_test(tc, long_work_runs_on_a_worker);
+	tcase_add_test(tc, what_makes_much_of_little_does_not_run_on_the_loop);
+	tcase_add_test(tc, refuses_what_would_hold_a_worker_for_ever);
 	tcase_add_test(tc, cancel_of_a_waiting_request_completes_it_and_frees_its_slot);
 	tcase_add_test(tc, cancel_of_a_running_request_completes_it_once);
 	tcase_add_test(tc, a_deadline_ends_what_waits);
