@@ -47,6 +47,18 @@ static enum direct_verdict refuse(struct kcf_call_req *req, enum kcf_status *ret
 	return DIRECT_DONE;
 }
 
+/* Bytes that go through the provider: of most operations the input. */
+static inline size_t work_len(const struct op_call *call, const struct call_io *io)
+{
+	const struct kcf_param_digest *xof = call->mech->param;
+
+	if (__builtin_expect(call->op == KCF_OP_DERIVE || call->op == KCF_OP_RANDOM, 0))
+		return io->out.len;
+	if (call->op != KCF_OP_DIGEST || !xof || call->mech->param_len != sizeof(*xof))
+		return io->in.len;
+	return io->in.len + (xof->out_len < io->out.len ? xof->out_len : io->out.len);
+}
+
 /* Must this call's computing stay off the caller's thread? */
 static bool is_too_long(const struct kcf_call_req *req, const struct plan_step *s, size_t len)
 {
@@ -88,12 +100,13 @@ static enum direct_verdict walk(struct direct *d, struct half *h, const struct o
 				const struct call_io *io, enum kcf_status *ret_status)
 {
 	enum kcf_status tried = KCF_SUCCESS;
+	size_t len = work_len(call, io);
 	bool waits = false;
 
 	for (unsigned i = 0; i < h->n; i++) {
 		const struct plan_step *s = h->order[i];
 
-		if (s->here && !is_too_long(call->req, s, io->in.len)) {
+		if (s->here && !is_too_long(call->req, s, len)) {
 			*ret_status = try_step(d, h, s, call, io);
 			if (!status_is_provider_fault(*ret_status))
 				return DIRECT_DONE;
@@ -103,7 +116,7 @@ static enum direct_verdict walk(struct direct *d, struct half *h, const struct o
 				continue;
 			}
 		}
-		if (!may_ask(d, h, call, io->in.len))
+		if (!may_ask(d, h, call, len))
 			continue;
 		if (!s->hardware || plan_is_free(d, s))
 			return send(d, h, ret_status);
@@ -245,16 +258,18 @@ static __attribute__((noinline)) enum direct_verdict decide(struct direct *d,
 }
 
 /* May this call take the first step of its plan without a walk? */
-static inline bool is_plain(const struct direct_plan *p, const struct op_call *call, size_t len)
+static inline bool is_plain(const struct direct_plan *p, const struct op_call *call,
+			    const struct call_io *io)
 {
 	const struct kcf_call_req *req = call->req;
 	const struct plan_step *s = &p->steps[0];
 
-	if (!(s->classes & op_classes[call->op]) || len > s->max_input)
+	if (!(s->classes & op_classes[call->op]) || io->in.len > s->max_input)
 		return false;
 	if (!req)
 		return true;
-	return !req->preference && !(req->flags & KCF_ALWAYS_QUEUE) && !is_too_long(req, s, len);
+	return !req->preference && !(req->flags & KCF_ALWAYS_QUEUE) &&
+	       !is_too_long(req, s, work_len(call, io));
 }
 
 /* The template whose plan may already say everything; NULL: the long way. */
@@ -287,7 +302,7 @@ enum direct_verdict direct_call(struct direct *d, const struct op_call *call,
 	t = ready_template(d, call);
 	p = t ? __atomic_load_n(&t->plan, __ATOMIC_ACQUIRE) : NULL;
 	prep = p ? __atomic_load_n(&p->fast_prep, __ATOMIC_ACQUIRE) : NULL;
-	if (!prep || !plan_is_current(d, p) || !is_plain(p, call, io.in.len))
+	if (!prep || !plan_is_current(d, p) || !is_plain(p, call, &io))
 		return decide(d, call, shape, &io, ret_status);
 	if (!half_param_ok(p, call->mech, true)) {
 		*ret_status = KCF_MECHANISM_PARAM_INVALID;

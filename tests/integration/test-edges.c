@@ -66,6 +66,27 @@ START_TEST(serves_clients_whatever_max_request_is)
 }
 END_TEST
 
+/* An event loop is not held up by what makes much of little. */
+START_TEST(a_large_output_is_not_computed_in_an_asynchronous_caller)
+{
+	static uint8_t room[1 << 20];
+	struct kcf_param_digest xof = {.out_len = sizeof(room)};
+	struct kcf_mechanism shake = {KCF_M_SHAKE256, sizeof(xof), &xof};
+	struct kcf_data in = kcf_flat("", 0), out = kcf_flat(room, sizeof(room));
+	struct kcf_call_req req = collect_req(&bed.done, 0);
+
+	ck_assert_int_eq(kcf_random(client, &out, &req), KCF_QUEUED);
+	ck_assert_int_eq(bed_end(&bed, KCF_QUEUED, 1), KCF_SUCCESS);
+	ck_assert_int_eq(kcf_digest(client, &shake, &in, &out, &req), KCF_QUEUED);
+	ck_assert_int_eq(bed_end(&bed, KCF_QUEUED, 2), KCF_SUCCESS);
+	ck_assert_uint_eq(bed.done.len, sizeof(room));
+	out.len = 64;
+	xof.out_len = 64;
+	ck_assert_int_eq(kcf_random(client, &out, &req), KCF_SUCCESS);
+	ck_assert_int_eq(kcf_digest(client, &shake, &in, &out, &req), KCF_SUCCESS);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("edges");
@@ -74,6 +95,7 @@ int main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, a_parameter_too_long_to_travel_harms_no_other_request);
 	tcase_add_loop_test(t, serves_clients_whatever_max_request_is, 0, 2);
+	tcase_add_test(t, a_large_output_is_not_computed_in_an_asynchronous_caller);
 	suite_add_tcase(s, t);
 	return test_main(s);
 }
