@@ -5,7 +5,8 @@
  * Built several times with another HELD_NAME and HELD_LETTER, it is several modules with names nobody else offers:
  *   KCF_TEST_HELD_x   digest: 8 bytes, the sum of the input; waits while the gate is closed (setting gate open|closed)
  *   KCF_TEST_COUNT_x  MAC: keys prepared so far, states made so far (two little-endian words), sum of key and input
- * HELD is long enough for workers, COUNT short enough for the loop. With HELD_ROWS it offers as many more names.
+ * HELD is so long that a worker is given two at a time, COUNT short enough for the loop. With HELD_ROWS it offers as
+ * many more names.
  * Thread: any; gate and counters have the instance's lock.
  */
 #include <kcf/provider.h>
@@ -27,7 +28,7 @@ enum { ROW_HELD, ROW_COUNT, N_ROWS };
 	}
 
 static struct kcf_mech_row rows[N_ROWS + HELD_ROWS] = {
-	[ROW_HELD] = DIGEST("KCF_TEST_HELD_" HELD_LETTER, KCF_ROW_MULTI_PART, 400000),
+	[ROW_HELD] = DIGEST("KCF_TEST_HELD_" HELD_LETTER, KCF_ROW_MULTI_PART, 2000000),
 	[ROW_COUNT] = {.name = "KCF_TEST_COUNT_" HELD_LETTER,
 		       .classes = KCF_CLASS_MAC,
 		       .param_kind = KCF_PARAM_MAC,
