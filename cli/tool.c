@@ -165,6 +165,22 @@ static int flush_stdout(int code)
 	return code;
 }
 
+/* Options before the command count as if they came after it; of those that have a value only
+ * --socket is known here. */
+static void put_command_first(int argc, char **argv)
+{
+	int n = 1;
+	char *command;
+
+	while (n < argc && !strncmp(argv[n], "--", 2))
+		n += strcmp(argv[n], "--socket") ? 1 : 2;
+	if (n >= argc)
+		return;
+	command = argv[n];
+	memmove(argv + 2, argv + 1, (size_t)(n - 1) * sizeof(*argv));
+	argv[1] = command;
+}
+
 int tool_main(int argc, char **argv, const struct tool_command *commands, const char *intro,
 	      const char *outro)
 {
@@ -183,6 +199,8 @@ int tool_main(int argc, char **argv, const struct tool_command *commands, const 
 		printf("%s %s\n", program_invocation_short_name, KCF_VERSION);
 		return flush_stdout(TOOL_OK);
 	}
+	put_command_first(argc, argv);
+	word = argv[1];
 	for (const struct tool_command *c = commands; c->name; c++) {
 		if (!strcmp(c->name, word))
 			return flush_stdout(c->run(argc - 1, argv + 1));
