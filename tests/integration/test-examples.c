@@ -51,6 +51,18 @@ static int run(const char *program, const char *socket, const char *input, char 
 	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+START_TEST(first_does_it_both_ways)
+{
+	char text[256];
+
+	ck_assert_int_eq(run(EXAMPLES "example-first", kcfd.socket, "", text, sizeof(text)), 0);
+	ck_assert_str_eq(text, "synchronous: success, ba78...\n"
+			       "asynchronous: success, by openssl\n");
+	ck_assert_int_eq(run(EXAMPLES "example-first", "/nonexistent", "", text, sizeof(text)), 1);
+	ck_assert_str_eq(text, "");
+}
+END_TEST
+
 START_TEST(sync_digests_its_input)
 {
 	char text[256];
@@ -97,6 +109,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_set_timeout(tc, 60);
+	tcase_add_test(tc, first_does_it_both_ways);
 	tcase_add_test(tc, sync_digests_its_input);
 	tcase_add_test(tc, epoll_loop_finishes_a_thousand);
 	tcase_add_test(tc, libuv_loop_finishes_beside_a_timer);
