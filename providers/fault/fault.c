@@ -46,8 +46,7 @@ void fault_compute(struct fault *f, struct kcf_job *job)
 	job->ctx = inner.ctx;
 }
 
-/* ---- templates ---------------------------------------------------------------------------------
- */
+/* ---- templates ------------------------------------------------------------------------------- */
 
 static bool inner_row_find(const char *name, uint32_t *ret)
 {
@@ -119,8 +118,7 @@ static void fault_context_free(void *prov, void *ctx)
 	fault_inner.ops->context_free(f->inner, ctx);
 }
 
-/* ---- the device --------------------------------------------------------------------------------
- */
+/* ---- the device ------------------------------------------------------------------------------ */
 
 static unsigned fault_submit(void *prov, struct kcf_job *const *jobs, unsigned n)
 {
@@ -181,8 +179,7 @@ static enum kcf_status fault_set(void *prov, const char *key, const char *value)
 	return status;
 }
 
-/* ---- the module --------------------------------------------------------------------------------
- */
+/* ---- the module ------------------------------------------------------------------------------ */
 
 static enum kcf_status fault_start(const struct kcf_host *host, void **ret)
 {

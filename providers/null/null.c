@@ -16,8 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what is offered --------------------------------------------------------------------------
- */
+/* ---- what is offered ------------------------------------------------------------------------- */
 
 /* A job names its row by index, so the order here is the order everywhere below. */
 enum { ROW_DIGEST, ROW_CIPHER, N_ROWS };
@@ -43,22 +42,20 @@ static const struct kcf_mech_row rows[N_ROWS] = {
 			.classes = KCF_CLASS_CIPHER,
 			.param_kind = KCF_PARAM_NONE,
 			.flags = FLAGS,
-			.key_min_bits =
-				8, /* the framework turns other lengths away before we see them */
+			/* the framework turns other lengths away before we see them */
+			.key_min_bits = 8,
 			.key_max_bits = 8,
 			.setup_ns = 30,
 			.ns_per_kib = 300,
 		},
 };
 
-/* ---- the mechanisms ----------------------------------------------------------------------------
- */
+/* ---- the mechanisms -------------------------------------------------------------------------- */
 
 #define DIGEST_LEN 8
 
 /* A template is what one key (here: one byte, or none) becomes once, however often it is used. */
-struct template
-{
+struct tmpl {
 	uint32_t row;
 	uint8_t key;
 };
@@ -136,13 +133,12 @@ static enum kcf_status cipher_bytes(uint8_t key, struct kcf_job *job)
 	return KCF_SUCCESS;
 }
 
-/* ---- jobs --------------------------------------------------------------------------------------
- */
+/* ---- jobs ------------------------------------------------------------------------------------ */
 
 /* A whole operation in one job. */
 static enum kcf_status run_single(struct kcf_job *job)
 {
-	const struct template *tmpl = job->tmpl;
+	const struct tmpl *tmpl = job->tmpl;
 	struct digest d = {{0}, 0};
 
 	if (job->row == ROW_CIPHER)
@@ -153,7 +149,7 @@ static enum kcf_status run_single(struct kcf_job *job)
 
 static enum kcf_status run_init(struct kcf_job *job)
 {
-	const struct template *tmpl = job->tmpl;
+	const struct tmpl *tmpl = job->tmpl;
 	struct context *ctx = calloc(1, sizeof(*ctx));
 
 	if (!ctx)
@@ -199,13 +195,12 @@ static unsigned null_submit(void *prov, struct kcf_job *const *jobs, unsigned n)
 	return n;
 }
 
-/* ---- keys, threads, instances ------------------------------------------------------------------
- */
+/* ---- keys, threads, instances ---------------------------------------------------------------- */
 
 static enum kcf_status null_template_new(void *prov, uint32_t row, const struct kcf_key_data *key,
 					 void **ret)
 {
-	struct template *tmpl = calloc(1, sizeof(*tmpl));
+	struct tmpl *tmpl = calloc(1, sizeof(*tmpl));
 
 	if (!tmpl)
 		return KCF_HOST_MEMORY;
@@ -218,7 +213,7 @@ static enum kcf_status null_template_new(void *prov, uint32_t row, const struct 
 
 static void null_template_free(void *prov, void *tmpl)
 {
-	explicit_bzero(tmpl, sizeof(struct template)); /* it held a key */
+	explicit_bzero(tmpl, sizeof(struct tmpl)); /* it held a key */
 	free(tmpl);
 }
 
@@ -264,8 +259,7 @@ static enum kcf_status null_self_test(void *prov)
 	return memcmp(d.sum, want, sizeof(want)) == 0 ? KCF_SUCCESS : KCF_FAILED;
 }
 
-/* ---- the module --------------------------------------------------------------------------------
- */
+/* ---- the module ------------------------------------------------------------------------------ */
 
 static const struct kcf_provider_ops ops = {
 	.start = null_start,

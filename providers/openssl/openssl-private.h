@@ -308,8 +308,7 @@ enum kcf_status openssl_mac_start(struct openssl_mac *m, const struct kcf_param_
 bool openssl_mac_add(struct openssl_mac *m, const void *p, size_t len);
 bool openssl_mac_end(struct openssl_mac *m, uint8_t *out);
 
-/* ---- parameters of libcrypto ------------------------------------------------------------------
- */
+/* ---- parameters of libcrypto ----------------------------------------------------------------- */
 
 /* OSSL_PARAM holds constant text too, but has no constant pointer for it. */
 static inline OSSL_PARAM openssl_text(const char *key, const char *value)

@@ -123,8 +123,7 @@ enum kcf_status openssl_rsa_crypt(struct openssl_tmpl *t, struct kcf_job *job)
 	return status;
 }
 
-/* ---- the class of rows that only encrypt ------------------------------------------------------
- */
+/* ---- the class of rows that only encrypt ----------------------------------------------------- */
 
 static enum kcf_status rsa_tmpl_init(struct openssl_tmpl *t, const struct kcf_key_data *key)
 {

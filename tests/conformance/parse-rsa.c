@@ -85,8 +85,7 @@ void parse_rsa_sigver(struct set *set, struct rsp *r, const struct source *sourc
 	}
 }
 
-/* ---- PKCS #1's files: "# Name:" and lines of hex below ------------------------------------------
- */
+/* ---- PKCS #1's files: "# Name:" and lines of hex below --------------------------------------- */
 
 enum label {
 	MODULUS,

@@ -45,8 +45,7 @@ struct held {
 	uint32_t n_templates, n_states;
 };
 
-struct template
-{
+struct tmpl {
 	uint64_t key_sum;
 };
 
@@ -85,7 +84,7 @@ static void wait_for_gate(struct held *h)
 
 static enum kcf_status count(struct held *h, struct kcf_job *job)
 {
-	const struct template *t = job->tmpl;
+	const struct tmpl *t = job->tmpl;
 	struct {
 		uint32_t n_templates, n_states;
 		uint64_t sum;
@@ -129,7 +128,7 @@ static unsigned held_submit(void *prov, struct kcf_job *const *jobs, unsigned n)
 static enum kcf_status held_template_new(void *prov, uint32_t row, const struct kcf_key_data *key,
 					 void **ret)
 {
-	struct template *t = calloc(1, sizeof(*t));
+	struct tmpl *t = calloc(1, sizeof(*t));
 	struct held *h = prov;
 
 	if (!t)
