@@ -114,11 +114,19 @@ static void spawn(struct harness_kcfd *h, const char *const extra_args[])
 	close(ready[0]);
 }
 
+void harness_dir(const char *prefix, char dir[static HARNESS_DIR_LEN])
+{
+	const char *top = getenv("KCF_TEST_TMP");
+	int n = snprintf(dir, HARNESS_DIR_LEN, "%s/%s-XXXXXX", top ? top : "/tmp", prefix);
+
+	ck_assert_int_lt(n, HARNESS_DIR_LEN);
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+}
+
 static void make_dir(struct harness_kcfd *h)
 {
 	memset(h, 0, sizeof(*h));
-	strcpy(h->dir, "/tmp/kcf-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(h->dir));
+	harness_dir("kcf", h->dir);
 	snprintf(h->socket, sizeof(h->socket), "%s/kcfd.sock", h->dir);
 	snprintf(h->log, sizeof(h->log), "%s/log", h->dir);
 }

@@ -16,10 +16,11 @@
 #include "wire/codec.h"
 
 #define HARNESS_PATIENCE_MS 30000
+#define HARNESS_DIR_LEN     64
 
 struct harness_kcfd {
 	pid_t pid;
-	char dir[64];    /* private, removed by stop */
+	char dir[HARNESS_DIR_LEN]; /* private, removed by stop */
 	char socket[96]; /* to connect to */
 	char log[96];    /* its standard error */
 };
@@ -43,6 +44,8 @@ char *harness_kcfd_log(const struct harness_kcfd *h);
 /* Run kcfd to its end with these arguments; returns the exit status, *ret_text (owned) its stderr
  * and stdout. */
 int harness_kcfd_run(const char *const args[], char **ret_text);
+/* Make a private directory PREFIX-XXXXXX, in $KCF_TEST_TMP (which must be short: sockets are in it) or /tmp. */
+void harness_dir(const char *prefix, char dir[static HARNESS_DIR_LEN]);
 /* DIR/name with this content, mode 0600. */
 void harness_file(const struct harness_kcfd *h, const char *name, const void *bytes, size_t len,
 		  char path[static 128]);

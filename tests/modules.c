@@ -19,8 +19,7 @@ void modules_init(struct modules *m)
 	ssize_t n;
 	int fd;
 
-	strcpy(m->dir, "/tmp/kcf-mod-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(m->dir));
+	harness_dir("kcf-mod", m->dir);
 	modules_add(m, "openssl", "openssl");
 	snprintf(path, sizeof(path), "%s/kcf-openssl.manifest", TEST_MODULE_DIR);
 	fd = open(path, O_RDONLY | O_CLOEXEC);

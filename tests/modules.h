@@ -9,7 +9,7 @@
 #include "harness.h"
 
 struct modules {
-	char dir[32];
+	char dir[HARNESS_DIR_LEN];
 };
 
 void modules_init(struct modules *m);
