@@ -169,7 +169,7 @@ static enum kcf_status load_start(struct load *l)
 	const char *option;
 
 	if (status != KCF_SUCCESS)
-		return load_fail(l, status, "did not start");
+		return load_fail(l, status, "did not start; see kcfd's log");
 	option = host_unknown_option(l->host);
 	if (option) {
 		ops->stop(l->prov);
