@@ -415,7 +415,14 @@ static enum kcf_status part_new(struct direct_context *c, struct part *part, str
 		prepared_ref(part->prep);
 	part->step = *s;
 	part->number = h->plan->number;
-	return c->collect ? keep_param(part, h) : part_begin(c, part, op, h->mech->param);
+	if (!c->collect)
+		return part_begin(c, part, op, h->mech->param);
+	/* a beginning for nothing shows whether the parameter is good, so that this call says it */
+	if (c->op != KCF_OP_MAC_DECRYPT && (s->row_flags & KCF_ROW_MULTI_PART)) {
+		status = part_begin(c, part, op, h->mech->param);
+		part_end(part);
+	}
+	return status == KCF_SUCCESS ? keep_param(part, h) : status;
 }
 
 /* The first provider that can run here and takes it. none: nobody here can. */

@@ -78,6 +78,8 @@ void op_reply(struct kcf_client *c, struct pending *p, const struct wire_op_repl
 	p->busy_reason = r->busy_reason;
 	p->queue_hops = r->queue_hops;
 	p->mac_len = p->status == KCF_BUFFER_TOO_SMALL ? r->mac_len : 0;
+	if (p->status == KCF_BUFFER_TOO_SMALL && r->n_step_lens < p->n_steps)
+		p->steps[r->n_step_lens].out.used = p->required; /* the step that failed */
 	if (p->status != KCF_SUCCESS) {
 		if (p->status == KCF_ARGUMENTS_BAD && (p->tmpl[0] || p->tmpl[1]))
 			p->status = attach_status(c, p);

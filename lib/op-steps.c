@@ -34,11 +34,6 @@ static bool steps_ok(const struct kcf_step *steps, size_t n)
 	return true;
 }
 
-static struct kcf_data *if_room(struct kcf_data *out)
-{
-	return data_len(out) ? out : NULL;
-}
-
 static enum kcf_status run_here(struct direct_context *ctx, enum kcf_op op, struct kcf_step *steps,
 				size_t n)
 {
@@ -48,13 +43,13 @@ static enum kcf_status run_here(struct direct_context *ctx, enum kcf_op op, stru
 	steps[0].out.used = 0;
 	for (i = 1; i + 1 < n && st == KCF_SUCCESS; i++) {
 		steps[i].out.used = 0;
-		st = direct_context_update(ctx, &steps[i].in, if_room(&steps[i].out), true);
+		st = direct_context_update(ctx, &steps[i].in, &steps[i].out, true);
 	}
 	if (st != KCF_SUCCESS)
 		return st;
 	steps[i].out.used = 0;
-	return direct_context_final(ctx, is_check_op(op) ? &steps[i].in : NULL,
-				    if_room(&steps[i].out), true);
+	return direct_context_final(ctx, is_check_op(op) ? &steps[i].in : NULL, &steps[i].out,
+				    true);
 }
 
 /* An event loop is not to be held up. */
