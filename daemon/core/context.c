@@ -255,6 +255,8 @@ static enum kcf_status buffer_add(struct context *c, const struct request_data *
 	uint64_t bound = c->core->limits.aead_buffer;
 	uint8_t *buf;
 
+	if (in->len == 0)
+		return KCF_SUCCESS;
 	if (in->len > bound || c->buf_len > bound - in->len)
 		return KCF_BUFFER_TOO_BIG;
 	if (c->buf_len + in->len > c->buf_room) {
@@ -292,8 +294,11 @@ static void begin(struct context *c, struct request *r)
 		c->init = r;
 	}
 	if (op_is_dual(c->op)) { /* who does it is chosen when all of the data is there */
-		set_state(c, CONTEXT_OPEN);
-		sched_part_ended(c->core, r, KCF_SUCCESS);
+		enum kcf_status status = dual_check(r);
+
+		if (status == KCF_SUCCESS)
+			set_state(c, CONTEXT_OPEN);
+		sched_part_ended(c->core, r, status);
 		return;
 	}
 	s->stage = (struct stage){.op = c->op,

@@ -24,6 +24,17 @@ static struct dual_state *state_of(struct request *r)
 	return r->sched->dual;
 }
 
+/* Of the request, or of the step that ends it. */
+static const struct request_data *out_of(const struct request *r)
+{
+	return r->n_steps ? &r->steps[r->sched->step].out : &r->out;
+}
+
+static const struct request_data *check_of(const struct request *r)
+{
+	return r->n_steps ? &r->steps[r->sched->step].in : &r->check;
+}
+
 static size_t mac_room(const struct request *r)
 {
 	return r->mac.len && r->mac.len < DUAL_MAC_MAX ? r->mac.len : DUAL_MAC_MAX;
@@ -70,18 +81,18 @@ static void stage_first(struct request *r)
 		st->op = r->op;
 		st->tmpl = r->tmpl;
 		st->param = r->param;
-		st->out = &r->out;
-		st->check = encrypt ? NULL : &r->check;
+		st->out = out_of(r);
+		st->check = encrypt ? NULL : check_of(r);
 	} else if (encrypt) {
 		st->op = KCF_OP_ENCRYPT;
 		st->tmpl = r->tmpl;
 		st->param = r->param;
-		st->out = &r->out;
+		st->out = out_of(r);
 	} else {
 		st->op = KCF_OP_MAC_VERIFY;
 		st->tmpl = r->tmpl2;
 		st->param = r->param2;
-		st->check = &r->check;
+		st->check = check_of(r);
 	}
 	st->mech = st->tmpl->mech;
 }
@@ -93,6 +104,25 @@ bool dual_stage(struct request *r, const struct request_data *in)
 	r->sched->dual_step = 0;
 	stage_first(r);
 	return true;
+}
+
+/* Is there anybody for one half, as far as that can be said without its data? */
+static enum kcf_status half_check(struct request *r, struct tmpl *t, uint16_t op)
+{
+	struct stage *st = &r->sched->stage;
+
+	*st = (struct stage){.op = op, .phase = KCF_SINGLE, .tmpl = t, .mech = t->mech};
+	return sched_obstacle(r);
+}
+
+enum kcf_status dual_check(struct request *r)
+{
+	bool encrypt = r->op == KCF_OP_ENCRYPT_MAC;
+	enum kcf_status status = half_check(r, r->tmpl, encrypt ? KCF_OP_ENCRYPT : KCF_OP_DECRYPT);
+
+	if (status == KCF_SUCCESS)
+		status = half_check(r, r->tmpl2, encrypt ? KCF_OP_MAC : KCF_OP_MAC_VERIFY);
+	return status;
 }
 
 /* The copies of the first stage are what the second works on. */
@@ -133,14 +163,14 @@ bool dual_next(struct request *r)
 		.tmpl = encrypt ? r->tmpl2 : r->tmpl,
 		.param = encrypt ? r->param2 : r->param,
 		.in = &d->data,
-		.out = encrypt ? &d->mac : &r->out,
+		.out = encrypt ? &d->mac : out_of(r),
 	};
 	s->stage.mech = s->stage.tmpl->mech;
 	return true;
 }
 
-/* At the final of a context, or in steps, the MAC comes behind the rest of the data. Elsewhere no room for it is too
- * little. */
+/* At the final of a context, or in steps, the MAC comes behind the rest of the data. Elsewhere no
+ * room for it is too little. */
 static bool mac_follows(const struct request *r)
 {
 	return !r->mac.len && (r->context || r->n_steps);
@@ -150,18 +180,19 @@ static bool mac_follows(const struct request *r)
 static enum kcf_status release_encrypted(struct request *r, const uint8_t *data, size_t len)
 {
 	struct dual_state *d = state_of(r);
+	const struct request_data *out = out_of(r);
 	struct iovec rest[1];
 
 	d->out_len = mac_follows(r) ? len + d->mac_len : len;
-	if (d->out_len > r->out.len || (!mac_follows(r) && d->mac_len > r->mac.len))
+	if (d->out_len > out->len || (!mac_follows(r) && d->mac_len > r->mac.len))
 		return KCF_BUFFER_TOO_SMALL;
-	iov_scatter(r->out.iov, r->out.n_iov, data, len);
+	iov_scatter(out->iov, out->n_iov, data, len);
 	if (!mac_follows(r)) {
 		iov_scatter(r->mac.iov, r->mac.n_iov, d->mac_buf, d->mac_len);
 		return KCF_SUCCESS;
 	}
 	for (size_t i = 0; i < d->mac_len; i++)
-		if (iov_slice(r->out.iov, r->out.n_iov, len + i, 1, rest))
+		if (iov_slice(out->iov, out->n_iov, len + i, 1, rest))
 			*(uint8_t *)rest[0].iov_base = d->mac_buf[i];
 	return KCF_SUCCESS;
 }

@@ -18,6 +18,8 @@ static inline bool op_is_dual(uint16_t op)
 	return op == KCF_OP_ENCRYPT_MAC || op == KCF_OP_MAC_DECRYPT;
 }
 
+/* At the beginning of a context: could the halves be done, with these keys? */
+enum kcf_status dual_check(struct request *r);
 /* Set the first stage. in: what the operation works on; stays as long as the request. False: out of
  * memory. */
 bool dual_stage(struct request *r, const struct request_data *in);

@@ -112,6 +112,8 @@ bool sched_end_early(struct core *core, struct request *r, enum kcf_status statu
 unsigned sched_rank(const struct request *r, const struct offer *offer, size_t size);
 /* Would software be the first to do len bytes with t? */
 bool sched_prefers_software(const struct request *r, const struct tmpl *t, size_t len);
+/* What stands in the way of r's stage with everybody; KCF_SUCCESS: somebody could do it. */
+enum kcf_status sched_obstacle(struct request *r);
 
 /* sched-run.c */
 

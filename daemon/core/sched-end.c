@@ -100,7 +100,7 @@ void sched_part_ended(struct core *core, struct request *r, enum kcf_status stat
 		status = dual_finish(r, status, &out_len);
 	if (status == KCF_SUCCESS && next_step(r, out_len))
 		return;
-	if (!r->n_steps)
+	if (!r->n_steps || status == KCF_BUFFER_TOO_SMALL)
 		r->out_len = out_len;
 	sched_finish(core, r, status);
 }

@@ -293,6 +293,21 @@ static enum kcf_status walk_obstacle(const struct walk *w)
 	return w->why_not[WHY_INPUT] ? KCF_BUFFER_TOO_BIG : KCF_MECH_NOT_SUPPORTED;
 }
 
+enum kcf_status sched_obstacle(struct request *r)
+{
+	const struct mech *m = r->sched->stage.mech;
+	struct walk w = {.r = r};
+
+	for (unsigned i = 0; i < m->n_offers; i++) {
+		enum trace_why why = judge(r, m->offers[i]);
+
+		if (why == WHY_CHOSEN)
+			return KCF_SUCCESS;
+		w.why_not[why]++;
+	}
+	return m->n_offers ? walk_obstacle(&w) : KCF_SUCCESS; /* a module may come that can */
+}
+
 /* Nobody who is loaded can: perhaps a module that is not. True: r waits for it. */
 static bool walk_load(struct walk *w)
 {

@@ -364,6 +364,254 @@ START_TEST(answers_alike_at_every_door)
 }
 END_TEST
 
+/* ---- in parts ---- */
+
+#define PARTS 4u
+
+struct parts {
+	struct call call;
+	size_t cut[PARTS + 1]; /* of the input */
+	bool small;            /* the rooms are too small at first */
+	bool by_steps;
+};
+
+struct parts_result {
+	enum kcf_status init, update, final; /* update: the first that failed */
+	size_t len, required;
+	uint8_t out[ROOM], check[ROOM];
+};
+
+/* Data that the operation finds right, made by the operation it undoes: else decryption and checks
+ * only ever fail. */
+static size_t make_right(struct call *c, uint8_t *check)
+{
+	struct kcf_data in = kcf_flat(c->in, c->in_len), out = kcf_flat(c->in, ROOM - 256);
+	struct kcf_data mac = kcf_flat(check, 64);
+	struct kcf_dual dual = {&c->mech, &c->key, &c->mech2, &c->key2};
+
+	switch (c->op) {
+	case KCF_OP_MAC_VERIFY:
+		return kcf_mac(bed.client, &c->mech, &c->key, &in, &mac, NULL) ? 0 : mac.used;
+	case KCF_OP_DECRYPT:
+		if (kcf_encrypt(bed.client, &c->mech, &c->key, &in, &out, NULL) == KCF_SUCCESS)
+			c->in_len = out.used;
+		return 0;
+	case KCF_OP_MAC_DECRYPT:
+		if (kcf_encrypt_mac(bed.client, &dual, &in, &out, &mac, NULL) != KCF_SUCCESS)
+			return 0;
+		c->in_len = out.used;
+		return mac.used;
+	default:
+		return 0;
+	}
+}
+
+static void make_parts(struct parts *p)
+{
+	struct call *c = &p->call;
+	uint8_t check[64];
+	size_t n;
+
+	do
+		make(c);
+	while (class_of(c->op) == KCF_CLASS_DERIVE || c->op == KCF_OP_SIGN ||
+	       c->op == KCF_OP_VERIFY || !(c->name->classes & class_of(c->op)));
+	if (c->mech.param_len && c->name->param_kind == KCF_PARAM_AEAD && any(2))
+		c->param.aead.data_len = c->in_len;
+	n = any(5) ? make_right(c, check) : 0;
+	c->check_len = n ? n : 16;
+	memcpy(c->in + ROOM - 128, check, n);
+	p->cut[0] = 0;
+	for (unsigned i = 1; i < PARTS; i++)
+		p->cut[i] = p->cut[i - 1] + any((unsigned)(c->in_len - p->cut[i - 1]) + 1);
+	p->cut[PARTS] = c->in_len;
+	p->small = c->op != KCF_OP_ENCRYPT_MAC && !any(3);
+	p->by_steps = !any(3);
+}
+
+static bool has_check(enum kcf_op op)
+{
+	return op == KCF_OP_MAC_VERIFY || op == KCF_OP_MAC_DECRYPT;
+}
+
+static enum kcf_status begin(enum door door, const struct kcf_how *how, struct kcf_context **ctx)
+{
+	struct kcf_call_req req = collect_req(&bed.done, KCF_ALWAYS_QUEUE);
+	unsigned n = collect_n(&bed.done);
+	enum kcf_status status = kcf_init(bed.client, how, ctx, door == QUEUED ? &req : NULL);
+
+	if (status != KCF_QUEUED)
+		return status;
+	collect_wait(&bed.done, n + 1);
+	status = bed.done.status;
+	if (status != KCF_SUCCESS)
+		kcf_context_free(*ctx);
+	return status;
+}
+
+/* One part: into too little room first if it is to be so, then into enough. */
+static enum kcf_status part(struct kcf_context *ctx, const struct kcf_data *in,
+			    const struct kcf_data *check, bool small, struct parts_result *r)
+{
+	struct kcf_data out = kcf_flat(r->out + r->len, small ? 0 : ROOM - r->len);
+	enum kcf_status status =
+		in ? kcf_update(ctx, in, &out, NULL) : kcf_final(ctx, check, &out, NULL);
+
+	if (status == KCF_BUFFER_TOO_SMALL) {
+		if (!in)
+			r->required = out.used;
+		out.len = out.used;
+		status = in ? kcf_update(ctx, in, &out, NULL) : kcf_final(ctx, check, &out, NULL);
+		ck_assert_int_ne(status, KCF_BUFFER_TOO_SMALL);
+	}
+	if (status == KCF_SUCCESS)
+		r->len += out.used;
+	return status;
+}
+
+static void run_context(enum door door, const struct parts *p, const struct kcf_how *how,
+			struct parts_result *r)
+{
+	const struct call *c = &p->call;
+	struct kcf_data check = kcf_flat(c->in + ROOM - 128, c->check_len);
+	struct kcf_context *ctx;
+
+	r->init = begin(door, how, &ctx);
+	if (r->init != KCF_SUCCESS)
+		return;
+	for (unsigned i = 0; i < PARTS && r->update == KCF_SUCCESS; i++) {
+		struct kcf_data in = kcf_flat(c->in + p->cut[i], p->cut[i + 1] - p->cut[i]);
+
+		r->update = part(ctx, &in, NULL, p->small, r);
+	}
+	r->final = part(ctx, NULL, has_check(c->op) ? &check : NULL, p->small, r);
+	ck_assert_int_eq(kcf_final(ctx, NULL, NULL, NULL), KCF_INVALID_CONTEXT);
+	kcf_context_free(ctx);
+}
+
+static void run_steps(enum door door, const struct parts *p, const struct kcf_how *how,
+		      struct parts_result *r)
+{
+	const struct call *c = &p->call;
+	struct kcf_call_req req = collect_req(&bed.done, KCF_ALWAYS_QUEUE);
+	unsigned n = collect_n(&bed.done);
+	struct kcf_step steps[PARTS + 2] = {{.kind = KCF_STEP_INIT}};
+	static uint8_t out[PARTS + 2][ROOM];
+
+	for (unsigned i = 0; i < PARTS; i++)
+		steps[i + 1] = (struct kcf_step){
+			.kind = KCF_STEP_UPDATE,
+			.in = kcf_flat(c->in + p->cut[i], p->cut[i + 1] - p->cut[i]),
+			.out = kcf_flat(out[i + 1], p->small ? 0 : ROOM)};
+	steps[PARTS + 1] =
+		(struct kcf_step){.kind = KCF_STEP_FINAL, .out = kcf_flat(out[PARTS + 1], ROOM)};
+	if (has_check(c->op))
+		steps[PARTS + 1].in = kcf_flat(c->in + ROOM - 128, c->check_len);
+	r->init = kcf_submit_steps(bed.client, how, steps, PARTS + 2, door == QUEUED ? &req : NULL);
+	if (r->init == KCF_QUEUED) {
+		collect_wait(&bed.done, n + 1);
+		r->init = bed.done.status;
+	}
+	/* The step that failed is the last of which anything is said. */
+	for (unsigned i = 1; i < PARTS + 2 && r->init == KCF_BUFFER_TOO_SMALL; i++)
+		if (steps[i].out.used)
+			r->required = steps[i].out.used;
+	for (unsigned i = 1; i < PARTS + 2 && r->init == KCF_SUCCESS; i++) {
+		memcpy(r->out + r->len, out[i], steps[i].out.used);
+		r->len += steps[i].out.used;
+	}
+}
+
+static void parts_at(enum door door, const struct parts *p, struct parts_result *r)
+{
+	const struct call *c = &p->call;
+	struct kcf_key room, room2;
+	const struct kcf_key *key = key_at(door, &c->key, &room),
+			     *key2 = key_at(door, &c->key2, &room2);
+	struct kcf_dual dual = {&c->mech, key, &c->mech2, key2};
+	bool is_dual = c->op == KCF_OP_ENCRYPT_MAC || c->op == KCF_OP_MAC_DECRYPT;
+	struct kcf_how how = {.op = c->op,
+			      .mech = is_dual ? NULL : &c->mech,
+			      .key = is_dual || c->op == KCF_OP_DIGEST ? NULL : key,
+			      .dual = is_dual ? &dual : NULL};
+
+	memset(r, 0, sizeof(*r));
+	if (p->by_steps)
+		run_steps(door, p, &how, r);
+	else
+		run_context(door, p, &how, r);
+	if (door == HANDLE) {
+		kcf_key_destroy(bed.client, &room, NULL);
+		kcf_key_destroy(bed.client, &room2, NULL);
+	}
+}
+
+static enum kcf_status first_error(const struct parts_result *r)
+{
+	return r->init ? r->init : r->update ? r->update : r->final;
+}
+
+/* kcfd does dual operations in one piece when all data is there: it finds some faults later than a
+ * caller that goes by parts. A mechanism without parts it refuses before it looks at the key. */
+static const char *parts_differ(const struct parts *p, const struct parts_result *a,
+				const struct parts_result *b)
+{
+	bool dual = p->call.op == KCF_OP_ENCRYPT_MAC || p->call.op == KCF_OP_MAC_DECRYPT;
+
+	if (a->init == KCF_KEY_SIZE_RANGE && b->init == KCF_MECH_NOT_SUPPORTED)
+		return NULL;
+	if (first_error(a) != first_error(b))
+		return "another error";
+	if (!dual && a->init != b->init)
+		return "another beginning";
+	if (!dual && a->update != b->update)
+		return "another end of a part";
+	if (first_error(a) != KCF_SUCCESS && (dual || first_error(a) != KCF_BUFFER_TOO_SMALL))
+		return NULL;
+	if (a->required != b->required)
+		return "another required length at the end";
+	return a->len != b->len || memcmp(a->out, b->out, a->len) ? "another output" : NULL;
+}
+
+START_TEST(answers_alike_in_parts)
+{
+	const char *calls = getenv("KCF_DOORS_CALLS"), *from = getenv("KCF_DOORS_SEED");
+	unsigned n = calls ? (unsigned)atoi(calls) : 2000, bad = 0, right = 0;
+	static struct parts p;
+	static struct parts_result r[N_DOORS];
+
+	seed = from ? (unsigned)atoi(from) : 1;
+	for (unsigned i = 0; i < n; i++) {
+		make_parts(&p);
+		for (enum door door = CALLER; door < N_DOORS; door++) {
+			const char *what;
+
+			if (door == HANDLE && p.call.op == KCF_OP_DIGEST)
+				continue;
+			parts_at(door, &p, &r[door]);
+			what = parts_differ(&p, &r[CALLER], &r[door]);
+			right += r[door].init == KCF_SUCCESS && r[door].final == KCF_SUCCESS;
+			if (what && ++bad <= 40)
+				fprintf(stderr,
+					"# %s at %s%s%s: op %d %s key %zu in %zu (%zu %zu %zu): %s "
+					"%s %s %zu/%zu, %s %s %s %zu/%zu\n",
+					what, doors[door], p.small ? ", small" : "",
+					p.by_steps ? ", steps" : "", p.call.op, p.call.name->name,
+					p.call.key.len, p.call.in_len, p.cut[1], p.cut[2], p.cut[3],
+					kcf_status_name(r[CALLER].init),
+					kcf_status_name(r[CALLER].update),
+					kcf_status_name(r[CALLER].final), r[CALLER].len,
+					r[CALLER].required, kcf_status_name(r[door].init),
+					kcf_status_name(r[door].update),
+					kcf_status_name(r[door].final), r[door].len,
+					r[door].required);
+		}
+	}
+	ck_assert_uint_eq(bad, 0);
+	ck_assert_uint_gt(right, n / 10);
+}
+END_TEST
+
 static void setup(void)
 {
 	bed_open(&bed, NULL);
@@ -382,6 +630,7 @@ int main(void)
 	tcase_set_timeout(t, 0);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, answers_alike_at_every_door);
+	tcase_add_test(t, answers_alike_in_parts);
 	suite_add_tcase(s, t);
 	return test_main(s);
 }
