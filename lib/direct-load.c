@@ -132,6 +132,7 @@ static void open_row(struct direct *d, struct direct_module *m)
 	direct_lock(d);
 	fd = m->fd;
 	m->fd = -1;
+	m->opening = fd >= 0;
 	direct_unlock(d);
 	if (fd >= 0) {
 		inst = open_module(fd, NULL);
@@ -140,6 +141,7 @@ static void open_row(struct direct *d, struct direct_module *m)
 			m->inst = inst;
 			m->failed = !inst;
 		}
+		m->opening = false;
 		direct_new_epoch(d); /* plans name the instance */
 		direct_unlock(d);
 	}

@@ -157,8 +157,9 @@ static enum kcf_place place_of(const struct direct *d, const struct table_offer 
 
 	if (p->kind == KCF_HARDWARE)
 		return KCF_PLACE_HARDWARE;
-	return p->in_caller && !m->failed && (m->inst || m->fd >= 0) ? KCF_PLACE_CALLER
-								     : KCF_PLACE_KCFD;
+	return p->in_caller && !m->failed && (m->inst || m->opening || m->fd >= 0)
+		       ? KCF_PLACE_CALLER
+		       : KCF_PLACE_KCFD;
 }
 
 /* Where a call of any size would go now: hardware counts only where it takes every size. */

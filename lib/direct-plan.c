@@ -28,7 +28,8 @@ static void fill_step(struct direct *d, const struct table_offer *o, struct plan
 	s->hardware = p->kind == KCF_HARDWARE;
 	if (p->kind == KCF_SOFTWARE && p->in_caller) {
 		s->inst = load_opened(d, o->provider);
-		s->here = s->inst || (m->fd >= 0 && !m->failed);
+		/* who comes while another thread opens it waits for that, and stays here too */
+		s->here = s->inst || ((m->opening || m->fd >= 0) && !m->failed);
 	}
 	s->row = o->row;
 	s->classes = o->classes;

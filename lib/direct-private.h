@@ -27,7 +27,7 @@ struct direct_mark {
 /* A provider's module, by table row. */
 struct direct_module {
 	int fd; /* to be opened at first need; -1 */
-	bool failed;
+	bool opening, failed;
 	const struct instance *inst; /* started, for the life of the process */
 };
 
