@@ -3,7 +3,7 @@
  * sched-run - where a chosen request runs, and the runs on the loop and on workers.
  *
  * Small jobs run on the loop itself, in bursts, up to a bounded time a turn; long ones go to
- * workers, at most two per worker or a millisecond's worth, so that what is not started stays in
+ * workers, at most two per worker or two milliseconds' worth, so that what is not started stays in
  * the fair queue. No system call on the software path of small jobs. Loop thread, except
  * work_run().
  */
@@ -19,7 +19,7 @@
 
 #define BURST     32u
 #define TURN_NS   1000000u /* predicted work the loop does itself in one turn */
-#define AHEAD_NS  1000000u /* predicted work handed to each worker, beyond two jobs */
+#define AHEAD_NS  2000000u /* predicted work handed to each worker, beyond two jobs */
 #define DIRECT_NS 250000u  /* beyond this much due already the loop is not free */
 #define BACKLOG   32u /* requests left in the queue after a turn: workers help with small ones */
 
@@ -248,7 +248,7 @@ static void work_run(struct work *w)
 	uint64_t begun = uv_hrtime();
 
 	job_run_burst(&r, 1);
-	r->sched->job_ns = uv_hrtime() - begun;
+	w->cost_ns = r->sched->job_ns = uv_hrtime() - begun;
 }
 
 static void work_done(struct wake_node *node)
@@ -276,6 +276,7 @@ static void give_to_workers(struct core *core, struct request *const *rs, unsign
 		if (!sched_begin(core, rs[i], AT_WORKER))
 			continue;
 		s->work.run = work_run;
+		s->work.cost_ns = s->cost;
 		s->work.node.fn = work_done;
 		sched_fly(core, rs[i]);
 		core->worker_cost += s->cost;

@@ -50,12 +50,17 @@ static void ring(struct wake *w)
 
 void wake_post(struct wake *w, struct wake_node *node)
 {
+	wake_post_chain(w, node, node);
+}
+
+void wake_post_chain(struct wake *w, struct wake_node *newest, struct wake_node *oldest)
+{
 	struct wake_node *old = __atomic_load_n(&w->head, __ATOMIC_RELAXED);
 
 	/* Release: what the poster wrote is seen by the loop's acquiring exchange in wake_drain. */
 	do {
-		node->next = old;
-	} while (!__atomic_compare_exchange_n(&w->head, &old, node, true, __ATOMIC_RELEASE,
+		oldest->next = old;
+	} while (!__atomic_compare_exchange_n(&w->head, &old, newest, true, __ATOMIC_RELEASE,
 					      __ATOMIC_RELAXED));
 	if (!old)
 		ring(w);

@@ -28,6 +28,9 @@ struct wake {
 int wake_init(struct wake *w, uv_loop_t *loop);
 /* Thread: any. */
 void wake_post(struct wake *w, struct wake_node *node);
+/* Several with one wake-up: newest, linked by next to those before it, down to oldest. Thread: any.
+ */
+void wake_post_chain(struct wake *w, struct wake_node *newest, struct wake_node *oldest);
 /* Run what was posted; true if there was something. Thread: loop. */
 bool wake_drain(struct wake *w);
 /* Nobody posts any more. closed runs when the storage may be reused. Thread: loop. */

@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define HOLD_NS 1000000u
+
 struct thread {
 	struct list link; /* of ended ones */
 	struct worker_pool *pool;
@@ -96,12 +98,33 @@ static unsigned take_burst(struct worker_pool *p, struct work **works)
 	return taken;
 }
 
+static void post(struct worker_pool *p, struct work **works, unsigned n)
+{
+	for (unsigned i = 1; i < n; i++)
+		works[i]->node.next = &works[i - 1]->node;
+	if (n)
+		wake_post_chain(p->wake, &works[n - 1]->node, &works[0]->node);
+}
+
+/* What is done waits for company, for one wake-up of the loop a millisecond and not one each; but
+ * never for what may take longer. */
 static void run_burst(struct worker_pool *p, struct work **works, unsigned n)
 {
+	unsigned posted = 0;
+	uint64_t held_ns = 0;
+
 	for (unsigned i = 0; i < n; i++) {
-		works[i]->run(works[i]);
-		wake_post(p->wake, &works[i]->node);
+		struct work *w = works[i];
+
+		if (!w->cost_ns || held_ns + w->cost_ns > HOLD_NS) {
+			post(p, works + posted, i - posted);
+			posted = i;
+			held_ns = 0;
+		}
+		w->run(w);
+		held_ns += w->cost_ns;
 	}
+	post(p, works + posted, n - posted);
 }
 
 static void *thread_main(void *arg)

@@ -3,7 +3,8 @@
  * worker - threads that run what would hold up the loop.
  *
  * The loop hands over bursts of work; an idle worker takes several at once, runs them and posts
- * each to the mailbox, where its done function runs on the loop. Workers touch their work and the
+ * them to the mailbox, where their done functions run on the loop. Short ones are posted together,
+ * a millisecond's worth at most. Workers touch their work and the
  * mailbox, nothing else. The pool grows when work comes and no worker is idle, and shrinks when one
  * was idle for long; between its bounds.
  */
@@ -20,6 +21,8 @@ struct work {
 	struct wake_node node; /* fn: done, on the loop */
 	struct list link;
 	void (*run)(struct work *w); /* on a worker */
+	uint64_t cost_ns; /* what it is expected to take, after run() what it took; 0 = not
+			   * known */
 };
 
 struct worker_pool {

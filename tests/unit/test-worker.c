@@ -145,6 +145,54 @@ START_TEST(finishes_what_was_handed_over_before_it_ends)
 }
 END_TEST
 
+static bool told_before[4];
+
+static void run_looking(struct work *w)
+{
+	run_counted(w);
+	told_before[container_of(w, struct counted, work) - jobs] =
+		__atomic_load_n(&wake.head, __ATOMIC_RELAXED) != NULL;
+}
+
+/* One worker takes four works in one burst: the first three for a millisecond, then one more. */
+static void run_burst_of_four(uint64_t last_cost_ns)
+{
+	struct work *works[4];
+
+	worker_pool_init(&pool, &wake, 1, 1, 1000);
+	for (unsigned i = 0; i < 4; i++) {
+		jobs[i] = (struct counted){.work = {.node = {.fn = on_done}, .run = run_looking}};
+		jobs[i].work.cost_ns = i < 3 ? 300000 : last_cost_ns;
+		works[i] = &jobs[i].work;
+	}
+	worker_submit(&pool, works, 4);
+	worker_pool_deinit(&pool); /* they are run, and the loop has not looked yet */
+	wake_drain(&wake);
+	ck_assert_uint_eq(n_done, 4);
+}
+
+START_TEST(short_works_of_a_burst_are_told_together)
+{
+	run_burst_of_four(100000);
+	for (unsigned i = 0; i < 4; i++)
+		ck_assert(!told_before[i]);
+}
+END_TEST
+
+START_TEST(what_is_done_does_not_wait_for_longer_work)
+{
+	run_burst_of_four(300000);
+	ck_assert(!told_before[2] && told_before[3]);
+}
+END_TEST
+
+START_TEST(what_is_done_does_not_wait_for_work_of_unknown_length)
+{
+	run_burst_of_four(0);
+	ck_assert(!told_before[2] && told_before[3]);
+}
+END_TEST
+
 static unsigned order[4], n_order;
 
 struct posted {
@@ -254,6 +302,9 @@ int main(void)
 	tcase_add_test(tc, grows_to_its_bound_and_no_further);
 	tcase_add_test(tc, shrinks_when_idle_but_keeps_its_minimum);
 	tcase_add_test(tc, finishes_what_was_handed_over_before_it_ends);
+	tcase_add_test(tc, short_works_of_a_burst_are_told_together);
+	tcase_add_test(tc, what_is_done_does_not_wait_for_longer_work);
+	tcase_add_test(tc, what_is_done_does_not_wait_for_work_of_unknown_length);
 	tcase_add_test(tc, mailbox_keeps_the_order_of_posts);
 	tcase_add_test(tc, wheel_fires_never_early_and_in_the_end);
 	tcase_add_test(tc, wheel_keeps_what_is_a_turn_away);
