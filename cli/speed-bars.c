@@ -23,6 +23,7 @@ struct bar {
 	const struct speed_door *door;
 	bool limit; /* data crosses cores: also run the probe */
 	bool direct;
+	bool spread; /* the worker has its CPU for itself, kcfd's loop is on the client's */
 	double min_ratio, min_kcf, max_kcf; /* 0 = none */
 };
 
@@ -57,6 +58,7 @@ static const struct bar bars[] = {
 	 .c = {.work = SPEED_RSA2048_SIGN, .size = SPEED_RSA_INPUT, .depth = 16},
 	 .door = &speed_handle,
 	 .direct = true,
+	 .spread = true,
 	 .min_ratio = 0.95},
 	{.name = "idle-connection-bytes", .max_kcf = 65536},
 };
@@ -100,8 +102,8 @@ static bool run_turns(struct turns *t, const struct speed_case *c)
 	return true;
 }
 
-static bool measure(const struct bar *b, struct kcf_client *client, const struct speed_options *o,
-		    double medians[3])
+static bool measure(const struct bar *b, const struct speed_daemon *d, struct kcf_client *client,
+		    const struct speed_options *o, double medians[3])
 {
 	struct turns t = {{&speed_direct, b->limit ? &speed_limit : NULL, b->door}, {NULL}, {{0}}};
 	struct speed_case c = b->c;
@@ -116,6 +118,8 @@ static bool measure(const struct bar *b, struct kcf_client *client, const struct
 		/* A first short turn pays for what is made once. */
 		ok = t.states[i] && t.doors[i]->run(t.states[i], TURN_SECONDS / 7, NULL) >= 0;
 	}
+	if (b->spread && c.cpu_server >= 0)
+		speed_daemon_spread(d, c.cpu_client, c.cpu_server);
 	ok = ok && run_turns(&t, &c);
 	for (unsigned i = 0; i < 3; i++) {
 		if (t.states[i])
@@ -224,7 +228,7 @@ static bool run_bar(const struct bar *b, const struct speed_options *o)
 	if (ok && !b->door)
 		ok = measure_idle(&daemon, o, &idle);
 	else if (ok)
-		ok = measure(b, client, o, medians);
+		ok = measure(b, &daemon, client, o, medians);
 	if (client)
 		kcf_client_close(client);
 	speed_daemon_stop(&daemon);
@@ -233,6 +237,16 @@ static bool run_bar(const struct bar *b, const struct speed_options *o)
 	else
 		tool_error("bar %s could not be measured", b->name);
 	return ok;
+}
+
+/* CPUs shared with other programs compare nothing. */
+static void warn_if_busy(void)
+{
+	double load;
+
+	if (getloadavg(&load, 1) == 1 && load >= 1)
+		tool_error("load average %.1f: others take part of these CPUs, figures say little",
+			   load);
 }
 
 int speed_bars(const struct speed_options *o)
@@ -247,6 +261,8 @@ int speed_bars(const struct speed_options *o)
 				near = bars[i].name;
 			continue;
 		}
+		if (!found)
+			warn_if_busy();
 		found = true;
 		if (!run_bar(&bars[i], o))
 			ok = false;

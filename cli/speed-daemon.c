@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * speed-daemon - a private kcfd for a measurement: own directory under /tmp, own socket, one
- * worker, pinned to the server's CPU, gone with this process. One thread.
+ * worker, pinned to the server's CPU, gone with this process, also when a signal ends that. One at
+ * a time; one thread.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -19,6 +20,7 @@
 #include "tool.h"
 
 #define READY_MS 30000
+#define STOP_MS  10000
 
 /* One worker, so that rates are per worker; room for a thousand idle connections of one user. */
 static const char config_text[] = "[limits]\n"
@@ -26,6 +28,64 @@ static const char config_text[] = "[limits]\n"
 				  "workers_max = 1\n"
 				  "connections = 1024\n"
 				  "user_connections = 1024\n";
+
+/* ---- the directory ---- */
+
+/* Whatever kcfd and we make there. */
+static const char *const files[] = {"sock", "sock.lock", "kcf.conf", "log"};
+static int dir_fd = -1;
+static char dir_path[64];
+
+/* Nothing but system calls: also called by a signal. */
+static void remove_dir(void)
+{
+	for (unsigned i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		unlinkat(dir_fd, files[i], 0);
+	rmdir(dir_path);
+}
+
+static void on_signal(int signal)
+{
+	struct sigaction by_default = {.sa_handler = SIG_DFL};
+
+	remove_dir();
+	sigaction(signal, &by_default, NULL);
+	raise(signal);
+}
+
+static void handle_signals(void (*handler)(int signal))
+{
+	static const int signals[] = {SIGHUP, SIGINT, SIGTERM};
+	struct sigaction action = {.sa_handler = handler};
+
+	for (unsigned i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaction(signals[i], &action, NULL);
+}
+
+static void forget_dir(void)
+{
+	handle_signals(SIG_DFL);
+	remove_dir();
+	close(dir_fd);
+	dir_fd = -1;
+}
+
+static bool make_dir(struct speed_daemon *d)
+{
+	strcpy(d->dir, "/tmp/kcf-speed.XXXXXX");
+	if (!mkdtemp(d->dir))
+		return false;
+	strcpy(dir_path, d->dir);
+	dir_fd = open(d->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir_fd < 0) {
+		rmdir(dir_path);
+		return false;
+	}
+	handle_signals(on_signal);
+	return true;
+}
+
+/* ---- the program ---- */
 
 /* A path beside this program's build directory; false if nothing is there. */
 static bool beside(const char *relative, char *ret, size_t room)
@@ -120,9 +180,13 @@ bool speed_daemon_start(struct speed_daemon *d, const char *program, const char 
 		modules = built_modules;
 	if (!program)
 		program = "kcfd";
-	strcpy(d->dir, "/tmp/kcf-speed.XXXXXX");
-	if (!mkdtemp(d->dir) || pipe2(ready, O_CLOEXEC) != 0) {
+	if (!make_dir(d)) {
 		tool_fail_errno("make", d->dir);
+		return false;
+	}
+	if (pipe2(ready, O_CLOEXEC) != 0) {
+		tool_fail_errno("make", "a pipe");
+		forget_dir();
 		return false;
 	}
 	snprintf(d->socket, sizeof(d->socket), "%s/sock", d->dir);
@@ -142,28 +206,47 @@ bool speed_daemon_start(struct speed_daemon *d, const char *program, const char 
 	return false;
 }
 
-/* The directory is ours alone and flat. */
-static void remove_dir(const char *path)
+/* It ends by itself, unless something is very wrong. */
+static void await_end(pid_t pid)
 {
-	DIR *dir = opendir(path);
-	struct dirent *entry;
+	const struct timespec step = {0, 5000000};
 
-	while (dir && (entry = readdir(dir)))
-		unlinkat(dirfd(dir), entry->d_name, 0);
-	if (dir)
-		closedir(dir);
-	rmdir(path);
+	for (int ms = 0; ms < STOP_MS; ms += 5) {
+		if (waitpid(pid, NULL, WNOHANG) != 0)
+			return;
+		nanosleep(&step, NULL);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 }
 
 void speed_daemon_stop(struct speed_daemon *d)
 {
 	if (d->pid > 0) {
 		kill(d->pid, SIGTERM);
-		waitpid(d->pid, NULL, 0);
+		await_end(d->pid);
 	}
-	if (d->dir[0])
-		remove_dir(d->dir);
+	if (dir_fd >= 0)
+		forget_dir();
 	memset(d, 0, sizeof(*d));
+}
+
+void speed_daemon_spread(const struct speed_daemon *d, int cpu_loop, int cpu_workers)
+{
+	struct dirent *entry;
+	char path[64];
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)d->pid);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		pid_t thread = atoi(entry->d_name);
+
+		if (thread > 0)
+			speed_pin_thread(thread, thread == d->pid ? cpu_loop : cpu_workers);
+	}
+	if (dir)
+		closedir(dir);
 }
 
 uint64_t speed_daemon_memory(const struct speed_daemon *d)

@@ -25,6 +25,7 @@
 #define MAX_DEPTH   256
 #define LINE        64
 #define YIELD_EVERY 4096
+#define PATIENCE_S  20
 #define CHECK_EVERY 64 /* operations between looks at the clock */
 
 enum { EMPTY, INPUT, OUTPUT };
@@ -203,6 +204,8 @@ int main(int argc, char **argv)
 	if (atoi(argv[3]) < 1 || atoi(argv[3]) > MAX_DEPTH || atoi(argv[1]) < 8 ||
 	    atoi(argv[1]) % 8 || !shape_make(&s, (size_t)atoi(argv[1]), (unsigned)atoi(argv[3])))
 		return 2;
+	/* Whatever goes wrong, neither side waits for the other for ever. */
+	alarm((unsigned)(10 * seconds) + PATIENCE_S);
 	child = fork();
 	if (child < 0)
 		return 1;

@@ -150,6 +150,8 @@ static void queue_close(void *state)
 {
 	struct queue *q = state;
 
+	if (q->in_flight) /* after a failure: callbacks may still come while the client closes */
+		return;
 	for (unsigned i = 0; i < SPEED_TEMPLATES; i++) {
 		kcf_template_destroy(q->templates[i]);
 		if (q->keys[i].kind == KCF_KEY_HANDLE)

@@ -59,8 +59,8 @@ static inline void speed_key(unsigned char *key, size_t len, unsigned i)
 		key[j] = (unsigned char)(i * 31 + j * 7 + 1);
 }
 
-/* cpu < 0: leave it to the kernel. */
-static inline void speed_pin(int cpu)
+/* Thread 0: this one. cpu < 0: leave it to the kernel. */
+static inline void speed_pin_thread(pid_t thread, int cpu)
 {
 	cpu_set_t set;
 
@@ -68,5 +68,10 @@ static inline void speed_pin(int cpu)
 		return;
 	CPU_ZERO(&set);
 	CPU_SET((unsigned)cpu, &set);
-	sched_setaffinity(0, sizeof(set), &set);
+	sched_setaffinity(thread, sizeof(set), &set);
+}
+
+static inline void speed_pin(int cpu)
+{
+	speed_pin_thread(0, cpu);
 }
