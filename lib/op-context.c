@@ -16,19 +16,19 @@ struct kcf_context {
 	struct direct_context *direct; /* NULL: in kcfd */
 	uint32_t number;
 	uint64_t epoch; /* of its connection */
-	uint32_t refs;  /* under the client's lock */
+	uint32_t refs;  /* atomic: the user's, and one per queued request */
 	uint32_t ended; /* atomic */
 	enum kcf_op op;
 };
 
 void context_ref(struct kcf_context *ctx)
 {
-	ctx->refs++;
+	__atomic_add_fetch(&ctx->refs, 1, __ATOMIC_RELAXED);
 }
 
 void context_unref(struct kcf_context *ctx)
 {
-	if (--ctx->refs == 0)
+	if (!__atomic_sub_fetch(&ctx->refs, 1, __ATOMIC_ACQ_REL))
 		free(ctx);
 }
 
