@@ -150,6 +150,32 @@ START_TEST(queued_updates_run_in_the_order_given)
 }
 END_TEST
 
+START_TEST(a_context_survives_thousands_of_updates_in_flight)
+{
+	struct kcf_how how = {KCF_OP_MAC, &hmac, &key, NULL};
+	struct kcf_call_req req = collect_req(&done, KCF_ALWAYS_QUEUE);
+	struct kcf_data in = kcf_flat(data, 16), out = kcf_flat(buf, 32);
+	struct kcf_context *ctx;
+	unsigned n = 1;
+
+	ck_assert_int_eq(kcf_init(client, &how, &ctx, &req), KCF_QUEUED);
+	while (n < 20000) {
+		enum kcf_status st = kcf_update(ctx, &in, NULL, &req);
+
+		if (st == KCF_BUSY) {
+			collect_wait(&done, n); /* credits come back */
+			continue;
+		}
+		ck_assert_int_eq(st, KCF_QUEUED);
+		n++;
+	}
+	ck_assert_int_eq(kcf_final(ctx, NULL, &out, NULL), KCF_SUCCESS);
+	collect_wait(&done, n);
+	ck_assert_uint_eq(done.n_status[KCF_SUCCESS], n);
+	kcf_context_free(ctx);
+}
+END_TEST
+
 START_TEST(a_short_buffer_keeps_the_context)
 {
 	struct kcf_how how = {KCF_OP_MAC, &hmac, &key, NULL};
@@ -369,6 +395,7 @@ int main(void)
 	tcase_add_loop_test(t, parts_of_any_size_equal_the_whole, 0, 8);
 	tcase_add_test(t, always_queue_on_a_context_of_the_callers_thread_is_bad);
 	tcase_add_test(t, queued_updates_run_in_the_order_given);
+	tcase_add_test(t, a_context_survives_thousands_of_updates_in_flight);
 	tcase_add_test(t, a_short_buffer_keeps_the_context);
 	tcase_add_test(t, aead_decryption_in_parts_yields_nothing_before_the_tag_is_right);
 	tcase_add_test(t, steps_call_back_once_or_once_each);
