@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-#define KCF_PROVIDER_ABI 1
+#define KCF_PROVIDER_ABI 2
 
 enum kcf_provider_kind { KCF_SOFTWARE = 1, KCF_HARDWARE = 2 };
 
@@ -52,6 +52,11 @@ struct kcf_mech_row {
 	uint64_t max_input;     /* bytes a single-part request may have; 0 = no limit */
 	uint32_t setup_ns;      /* cost: fixed part of one request */
 	uint32_t ns_per_kib;    /* cost: per 1024 input bytes */
+	/* Rows that gain from company: how many jobs of one row and key size are done at once, and
+	 * what one of so many costs. 0: a job costs the same alone. */
+	uint32_t lanes;
+	uint32_t burst_setup_ns;
+	uint32_t burst_ns_per_kib;
 	uintptr_t priv;         /* the provider's own: table index, EVP name... */
 };
 
@@ -72,11 +77,15 @@ struct kcf_key_data {
  * AEAD: in of decrypt is ciphertext then tag; out of encrypt is ciphertext then tag.
  * check: the MAC or signature of MAC_VERIFY and VERIFY (FINAL_PHASE or SINGLE).
  * KEYGEN: out gets raw bytes or PKCS#8. PUBLIC: template's key -> SubjectPublicKeyInfo.
+ * Dual operations come only to a provider whose ops->dual said yes: row, tmpl, thread and param are
+ * the cipher's, row2, tmpl2, thread2 and param2 the MAC's; the MAC is over the ciphertext. check is
+ * the MAC of MAC_DECRYPT, and the room for the MAC of ENCRYPT_MAC, which sets mac_len; nothing
+ * decrypted is left in out unless the MAC was right.
  * On return: status; out_len = bytes written, or with KCF_BUFFER_TOO_SMALL the bytes required (and
  * nothing consumed). Output iovecs are filled in order. in and out are equal ranges or disjoint.
  */
 struct kcf_job {
-	uint16_t op;       /* enum kcf_op; never the dual ones: the framework composes those */
+	uint16_t op;       /* enum kcf_op */
 	uint16_t phase;    /* enum kcf_phase */
 	uint32_t row;      /* index into the descriptor's rows */
 	const void *param; /* struct of the row's kind; NULL if optional and not given */
@@ -90,6 +99,11 @@ struct kcf_job {
 	enum kcf_status status;
 	size_t in_len, out_room, check_len;
 	size_t out_len;
+	uint32_t row2; /* dual operations only, from here */
+	const void *param2;
+	void *tmpl2;
+	void *thread2;
+	size_t mac_len;
 	void *priv[4];
 };
 
@@ -137,7 +151,8 @@ struct kcf_provider_ops {
 	void (*stop)(void *prov);
 	/* (opt) Known answers, at load and before re-admission. At most 50 ms. Thread: as start. */
 	enum kcf_status (*self_test)(void *prov);
-	/* jobs[0..n) all of this instance; returns how many were taken from the front. software:
+	/* jobs[0..n) all of this instance, of any rows and templates, those of one row and key size
+	 * side by side; no two of one context. Returns how many were taken from the front. software:
 	 * all, and each is finished. hardware: fewer = no free slot now. Thread: software: any,
 	 * concurrently, but never two threads with one thread state or context; hardware: loop. */
 	unsigned (*submit)(void *prov, struct kcf_job *const *jobs, unsigned n);
@@ -163,6 +178,9 @@ struct kcf_provider_ops {
 	/* (opt) Change an instance setting at run time. KCF_NOT_FOUND, KCF_ARGUMENTS_BAD. Thread:
 	 * loop. */
 	enum kcf_status (*set)(void *prov, const char *key, const char *value);
+	/* (opt) software: can one job do both halves of a dual operation with these rows? Without
+	 * it the framework composes them of two jobs. Thread: any. */
+	bool (*dual)(void *prov, uint32_t cipher_row, uint32_t mac_row);
 };
 
 #define KCF_DESC_TEST_ONLY 0x1 /* never loaded on demand */
