@@ -2,19 +2,16 @@
 /*
  * page - the connection page: making, mapping, credits, and the client's cells.
  *
- * The memfd keeps its size for ever (sealed), so neither side can make the other fault. Counters of
- * an owned cell are changed by plain loads and stores, those of the last cell by atomic additions;
- * both are relaxed, kcfd sums what it finds. Thread: any.
+ * Counters of an owned cell are changed by plain loads and stores, those of the last cell by atomic
+ * additions; both are relaxed, kcfd sums what it finds. Thread: any.
  */
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include "table/page.h"
+#include "table/shared.h"
 
-#define PAGE_SEALS       (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 #define PAGE_SHARED_CELL (PAGE_CELLS - 1)
 #define PAGE_OTHERS      (PAGE_ROWS - 1)
 #define OWNER_SHARED     UINT32_MAX
@@ -25,56 +22,25 @@ static_assert(sizeof(struct page_cell) % 64 == 0, "cells share no cache line");
 
 int page_new(uint64_t connection, struct page **ret, int *ret_fd)
 {
-	struct page *p;
-	int err;
-	int fd = memfd_create("kcf-page", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	void *mem;
+	int err = shared_new("kcf-page", sizeof(struct page), &mem, ret_fd);
 
-	if (fd < 0)
-		return -errno;
-	if (ftruncate(fd, sizeof(*p)) < 0 || fcntl(fd, F_ADD_SEALS, PAGE_SEALS) < 0) {
-		err = -errno;
-		goto fail;
-	}
-	p = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (p == MAP_FAILED) {
-		err = -errno;
-		goto fail;
-	}
-	p->magic = PAGE_MAGIC;
-	p->version = PAGE_VERSION;
-	p->size = sizeof(*p);
-	p->connection = connection;
-	*ret = p;
-	*ret_fd = fd;
+	if (err)
+		return err;
+	*ret = mem;
+	(*ret)->magic = PAGE_MAGIC;
+	(*ret)->version = PAGE_VERSION;
+	(*ret)->size = sizeof(struct page);
+	(*ret)->connection = connection;
 	return 0;
-fail:
-	close(fd);
-	return err;
-}
-
-static int page_check_fd(int fd)
-{
-	struct stat st;
-	int seals = fcntl(fd, F_GET_SEALS);
-
-	if (seals < 0 || !(seals & F_SEAL_SHRINK))
-		return -EPERM;
-	if (fstat(fd, &st) < 0)
-		return -errno;
-	return (uint64_t)st.st_size < sizeof(struct page) ? -EMSGSIZE : 0;
 }
 
 int page_map(int fd, struct page **ret)
 {
-	struct page *p = MAP_FAILED;
-	int err = page_check_fd(fd);
+	void *mem;
+	int err = shared_map(fd, sizeof(struct page), &mem);
+	struct page *p = err ? NULL : mem;
 
-	if (!err) {
-		p = mmap(NULL, sizeof(*p), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-		if (p == MAP_FAILED)
-			err = -errno;
-	}
-	close(fd);
 	if (err)
 		return err;
 	if (p->magic != PAGE_MAGIC || p->version != PAGE_VERSION || p->size < sizeof(*p)) {

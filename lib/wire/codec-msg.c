@@ -49,6 +49,8 @@ static const struct plain plains[FRAME_TYPE_COUNT][MAX_PLAIN + 1] = {
 				KCF_STATUS_COUNT - 1},
 			       {P_U32, AT(arena.segment), PB(ArenaReply, segment)},
 			       {P_U64, AT(arena.size), PB(ArenaReply, size)}},
+	[FRAME_RING_NEW] = {{P_U32, AT(version), PB(RingNew, version)}},
+	[FRAME_RING_REPLY] = {{P_U32, AT(status), PB(RingReply, status), KCF_STATUS_COUNT - 1}},
 	[FRAME_WANT] = {{P_U32, AT(room.units), PB(Want, units)},
 			{P_U32, AT(room.provider), PB(Want, provider)}},
 	[FRAME_ROOM] = {{P_U32, AT(room.units), PB(Room, units)},

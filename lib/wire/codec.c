@@ -53,6 +53,8 @@ static const struct codec_row rows[FRAME_TYPE_COUNT] = {
 	ROW(ARENA_OFFER, arena_offer, plain),
 	ROW(ARENA_FREE, arena_free, plain),
 	ROW(ARENA_REPLY, arena_reply, plain),
+	ROW(RING_NEW, ring_new, plain),
+	ROW(RING_REPLY, ring_reply, plain),
 	ROW(WANT, want, plain),
 	ROW(ROOM, room, plain),
 	ROW(EVENT, event, plain),

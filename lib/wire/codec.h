@@ -67,6 +67,8 @@ struct wire_module {
 
 /* Bits of HELLO: EVENT brings the modules of software providers added later. */
 #define FEATURE_MODULES 0x1u
+/* And: the client may ask for a ring. */
+#define FEATURE_RING 0x2u
 
 struct wire_hello {
 	uint32_t version_min, version_max, features;
@@ -188,7 +190,8 @@ struct wire_msg {
 		struct wire_status_reply status_reply;
 		const char *name; /* MECH_FIND */
 		struct wire_mech_reply mech_reply;
-		uint32_t status; /* DONE */
+		uint32_t status;  /* DONE, RING_REPLY */
+		uint32_t version; /* RING_NEW: of the ring */
 		struct wire_arena arena; /* ARENA_NEW, _OFFER, _REPLY */
 		struct wire_room room;	 /* WANT, ROOM */
 		struct wire_event event;

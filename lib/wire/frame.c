@@ -130,6 +130,8 @@ static const char *const type_names[FRAME_TYPE_COUNT] = {
 	[FRAME_FATAL] = "FATAL",
 	[FRAME_ADMIN] = "ADMIN",
 	[FRAME_ADMIN_REPLY] = "ADMIN_REPLY",
+	[FRAME_RING_NEW] = "RING_NEW",
+	[FRAME_RING_REPLY] = "RING_REPLY",
 };
 
 const char *frame_type_name(unsigned type)

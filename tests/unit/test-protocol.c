@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* proto/PROTOCOL.md agrees with the headers: numbers, names and the layouts of shared memory. */
 #include "table/page.h"
+#include "table/ring.h"
 #include "test-main.h"
 #include "wire/codec.h"
 
@@ -100,7 +101,8 @@ START_TEST(says_the_number_of_every_field)
 		&kcf__wire__arena_reply__descriptor,  &kcf__wire__want__descriptor,
 		&kcf__wire__room__descriptor,	      &kcf__wire__event__descriptor,
 		&kcf__wire__fatal__descriptor,	      &kcf__wire__admin__descriptor,
-		&kcf__wire__admin_reply__descriptor,
+		&kcf__wire__admin_reply__descriptor,  &kcf__wire__ring_new__descriptor,
+		&kcf__wire__ring_reply__descriptor,
 	};
 
 	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
@@ -114,6 +116,8 @@ START_TEST(says_the_layout_of_the_table)
 	ck_assert(strstr(text, "233,104"));
 	ck_assert_uint_eq(offsetof(struct table, daemon_id), 16);
 	ck_assert_uint_eq(offsetof(struct table, generation), 24);
+	ck_assert_uint_eq(offsetof(struct table, spinners), 40);
+	ck_assert_uint_eq(offsetof(struct table, crowded), 44);
 	ck_assert_uint_eq(offsetof(struct table, thresholds), 128);
 	ck_assert_uint_eq(offsetof(struct table, live), 1152);
 	ck_assert_uint_eq(offsetof(struct table, copies), 2176);
@@ -138,6 +142,35 @@ START_TEST(says_the_layout_of_the_page)
 	ck_assert_uint_eq(offsetof(struct page_cell, decisions), 6208);
 	ck_assert_uint_eq(sizeof(struct page_row), 64);
 	ck_assert_uint_eq(sizeof(struct page_decision), 16);
+}
+END_TEST
+
+/* Members of an entry as the text lists them: offset, size, name. */
+#define IN_ENTRY(m)                                                                                \
+	expect_line("| %zu | %zu | " #m " | ", offsetof(struct ring_entry, m),                     \
+		    sizeof(((struct ring_entry *)0)->m));
+#define IN_DONE(m)                                                                                 \
+	expect_line("| %zu | %zu | " #m " | ", offsetof(struct ring_done, m),                      \
+		    sizeof(((struct ring_done *)0)->m));
+
+START_TEST(says_the_layout_of_the_ring)
+{
+	ck_assert_uint_eq(sizeof(struct ring), 53248);
+	ck_assert(strstr(text, "53,248"));
+	ck_assert_uint_eq(offsetof(struct ring, seen), 192);
+	ck_assert_uint_eq(offsetof(struct ring, spins), 196);
+	ck_assert_uint_eq(offsetof(struct ring, entries), 4096);
+	ck_assert_uint_eq(offsetof(struct ring, completions), 36864);
+	IN_ENTRY(seq) IN_ENTRY(op) IN_ENTRY(flags) IN_ENTRY(param) IN_ENTRY(n_extra) IN_ENTRY(id)
+	IN_ENTRY(slot) IN_ENTRY(in_seg) IN_ENTRY(out_seg) IN_ENTRY(iv_len) IN_ENTRY(len)
+	IN_ENTRY(in_off) IN_ENTRY(in_len) IN_ENTRY(out_off) IN_ENTRY(out_room)
+	IN_ENTRY(deadline_us) IN_ENTRY(preference) IN_ENTRY(aad_len) IN_ENTRY(check_len)
+	IN_ENTRY(iv)
+	IN_DONE(id) IN_DONE(len) IN_DONE(status) IN_DONE(provider) IN_DONE(queue_hops) IN_DONE(more)
+	ck_assert_uint_eq(offsetof(struct ring_dual, mac_off), 4);
+	ck_assert_uint_eq(offsetof(struct ring_dual, mac_seg), 8);
+	ck_assert_uint_eq(offsetof(struct ring_dual, len2), 10);
+	ck_assert_uint_eq(sizeof(struct ring_dual), 12);
 }
 END_TEST
 
@@ -179,6 +212,7 @@ int main(void)
 	tcase_add_test(t, says_the_number_of_every_field);
 	tcase_add_test(t, says_the_layout_of_the_table);
 	tcase_add_test(t, says_the_layout_of_the_page);
+	tcase_add_test(t, says_the_layout_of_the_ring);
 	tcase_add_test(t, says_every_limit);
 	suite_add_tcase(s, t);
 	return test_main(s);

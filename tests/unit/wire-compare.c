@@ -214,7 +214,11 @@ static const char *numbers_differ(const struct wire_msg *a, const struct wire_ms
 		SAME(mech_reply.status) SAME(mech_reply.mech)
 		break;
 	case FRAME_DONE:
+	case FRAME_RING_REPLY:
 		SAME(status)
+		break;
+	case FRAME_RING_NEW:
+		SAME(version)
 		break;
 	case FRAME_WANT:
 	case FRAME_ROOM:

@@ -403,7 +403,11 @@ static void random_number_msgs(struct random *r, struct wire_msg *m)
 		m->mech_reply = (struct wire_mech_reply){status, u32(r)};
 		break;
 	case FRAME_DONE:
+	case FRAME_RING_REPLY:
 		m->status = status;
+		break;
+	case FRAME_RING_NEW:
+		m->version = u32(r);
 		break;
 	case FRAME_ARENA_NEW:
 		m->arena.size = random_u64(r);

@@ -9,7 +9,7 @@ HEADER_LEN = 40
 TYPES = {name: number for number, name in enumerate(
     "HELLO HELLO_REPLY OP OP_REPLY OP_STEP TEMPLATE_ATTACH TEMPLATE_DROP CONTEXT_DROP KEY_OP KEY_REPLY CANCEL "
     "STATUS STATUS_REPLY MECH_FIND MECH_REPLY DONE ARENA_NEW ARENA_OFFER ARENA_FREE ARENA_REPLY WANT ROOM EVENT "
-    "FATAL ADMIN ADMIN_REPLY".split(), 1)}
+    "FATAL ADMIN ADMIN_REPLY RING_NEW RING_REPLY".split(), 1)}
 NAMES = {number: name for name, number in TYPES.items()}
 
 # Field number: (name, kind). Kinds: u number, s zigzag, b bytes, t text, M:x message; with * repeated.
@@ -58,6 +58,8 @@ SCHEMA = {
     "EVENT": {1: ("type", "u"), 2: ("mechanism", "t"), 3: ("provider", "t")},
     "FATAL": {1: ("status", "u"), 2: ("text", "t")},
     "ADMIN": {1: ("command", "t"), 2: ("args", "*t")},
+    "RING_NEW": {1: ("version", "u")},
+    "RING_REPLY": {1: ("status", "u")},
     "ADMIN_REPLY": {1: ("status", "u"), 2: ("error", "t")},
 }
 PARTS = {"KEY_REF": KEY_REF, "PARAM": PARAM, "STEP": STEP, "MODULE": MODULE}
