@@ -7,7 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define HOLD_NS 1000000u
+#define HOLD_NS    1000000u
+#define COMPANY_NS 200000u /* less than this done is told only when nothing is left */
 
 struct thread {
 	struct list link; /* of ended ones */
@@ -84,64 +85,106 @@ static bool wait_for_work(struct worker_pool *p)
 	return !list_empty(&p->todo);
 }
 
+/* What one worker has done and not told yet. */
+struct company {
+	struct wake_node *newest, *oldest;
+	uint64_t held_ns;     /* what it took */
+	uint64_t expected_ns; /* what it was expected to take */
+};
+
+static void tell(struct worker_pool *p, struct company *c)
+{
+	if (c->newest)
+		wake_post_chain(p->wake, c->newest, c->oldest);
+	*c = (struct company){.newest = NULL};
+}
+
+static void keep(struct company *c, struct work *w, uint64_t expected_ns)
+{
+	w->node.next = c->newest;
+	c->newest = &w->node;
+	if (!c->oldest)
+		c->oldest = &w->node;
+	c->held_ns += w->cost_ns;
+	c->expected_ns += expected_ns;
+}
+
+struct burst {
+	struct work *works[WORKER_BURST];
+	unsigned n;
+	unsigned share;   /* of what waits this worker will do one part in so many */
+	uint64_t left_ns; /* expected */
+};
+
+/* Lock held; a running worker looks without it, for a hint. */
+static void add_todo_ns(struct worker_pool *p, uint64_t ns)
+{
+	__atomic_store_n(&p->todo_ns, p->todo_ns + ns, __ATOMIC_RELAXED);
+}
+
 /* A fair part of what waits, so that one worker does not hold what others could start. Lock held.
  */
-static unsigned take_burst(struct worker_pool *p, struct work **works)
+static void take_burst(struct worker_pool *p, struct burst *b)
 {
-	unsigned n = p->n_todo / p->max, taken = 0; /* others may be starting yet */
+	unsigned n = p->n_todo / p->max; /* others may be starting yet */
+	uint64_t taken_ns = 0;
 	struct list *l;
 
 	n = n > WORKER_BURST ? WORKER_BURST : at_least(n, 1);
-	while (taken < n && (l = list_pop(&p->todo)))
-		works[taken++] = list_entry(l, struct work, link);
-	p->n_todo -= taken;
-	return taken;
-}
-
-static void post(struct worker_pool *p, struct work **works, unsigned n)
-{
-	for (unsigned i = 1; i < n; i++)
-		works[i]->node.next = &works[i - 1]->node;
-	if (n)
-		wake_post_chain(p->wake, &works[n - 1]->node, &works[0]->node);
-}
-
-/* What is done waits for company, for one wake-up of the loop a millisecond and not one each; but
- * never for what may take longer. */
-static void run_burst(struct worker_pool *p, struct work **works, unsigned n)
-{
-	unsigned posted = 0;
-	uint64_t held_ns = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		struct work *w = works[i];
-
-		if (!w->cost_ns || held_ns + w->cost_ns > HOLD_NS) {
-			post(p, works + posted, i - posted);
-			posted = i;
-			held_ns = 0;
-		}
-		w->run(w);
-		held_ns += w->cost_ns;
+	b->share = p->max;
+	for (b->n = 0; b->n < n && (l = list_pop(&p->todo)); b->n++) {
+		b->works[b->n] = list_entry(l, struct work, link);
+		taken_ns += b->works[b->n]->cost_ns;
 	}
-	post(p, works + posted, n - posted);
+	p->n_todo -= b->n;
+	add_todo_ns(p, 0 - taken_ns);
+	b->left_ns = taken_ns;
+}
+
+/* Expected work of this worker: the rest of its burst and its part of what waits. */
+static uint64_t left_ns(const struct worker_pool *p, const struct burst *b)
+{
+	return b->left_ns + __atomic_load_n(&p->todo_ns, __ATOMIC_RELAXED) / b->share;
+}
+
+/* What is done waits for company, because a wake-up of the loop is dear: a millisecond at most, not
+ * for work that may take longer, and only while more is left than is done, so that the loop brings
+ * new work before the old is at its end. */
+static void run_burst(struct worker_pool *p, struct company *c, struct burst *b)
+{
+	for (unsigned i = 0; i < b->n; i++) {
+		struct work *w = b->works[i];
+		uint64_t expected_ns = w->cost_ns;
+
+		if (!expected_ns || c->held_ns + expected_ns > HOLD_NS)
+			tell(p, c);
+		w->run(w);
+		keep(c, w, expected_ns);
+		b->left_ns -= expected_ns;
+		if (c->held_ns >= COMPANY_NS && c->expected_ns >= left_ns(p, b))
+			tell(p, c);
+	}
 }
 
 static void *thread_main(void *arg)
 {
 	struct thread *self = arg;
 	struct worker_pool *p = self->pool;
-	struct work *works[WORKER_BURST];
+	struct company company = {.newest = NULL};
+	struct burst burst;
 
 	pthread_mutex_lock(&p->lock);
 	for (;;) {
-		unsigned n;
-
+		if (list_empty(&p->todo) && company.newest) {
+			pthread_mutex_unlock(&p->lock);
+			tell(p, &company);
+			pthread_mutex_lock(&p->lock);
+		}
 		if (list_empty(&p->todo) && !wait_for_work(p))
 			break;
-		n = take_burst(p, works);
+		take_burst(p, &burst);
 		pthread_mutex_unlock(&p->lock);
-		run_burst(p, works, n);
+		run_burst(p, &company, &burst);
 		pthread_mutex_lock(&p->lock);
 	}
 	p->n_threads--;
@@ -195,32 +238,33 @@ static bool thread_start(struct worker_pool *p)
 /* Only when no thread could be had at all: the work is done here rather than never. */
 static void run_here(struct worker_pool *p)
 {
-	struct work *works[WORKER_BURST];
+	struct company company = {.newest = NULL};
+	struct burst burst;
 
-	for (;;) {
-		unsigned n = 0;
-		struct list *l;
-
-		pthread_mutex_lock(&p->lock);
-		while (n < WORKER_BURST && (l = list_pop(&p->todo)))
-			works[n++] = list_entry(l, struct work, link);
-		p->n_todo -= n;
+	pthread_mutex_lock(&p->lock);
+	while (!list_empty(&p->todo)) {
+		take_burst(p, &burst);
 		pthread_mutex_unlock(&p->lock);
-		if (!n)
-			return;
-		run_burst(p, works, n);
+		run_burst(p, &company, &burst);
+		pthread_mutex_lock(&p->lock);
 	}
+	pthread_mutex_unlock(&p->lock);
+	tell(p, &company);
 }
 
 void worker_submit(struct worker_pool *p, struct work *const *works, unsigned n)
 {
 	unsigned grow, threads, wake;
+	uint64_t cost_ns = 0;
 	bool ended;
 
 	p->outstanding += n;
 	pthread_mutex_lock(&p->lock);
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
 		list_push(&p->todo, &works[i]->link);
+		cost_ns += works[i]->cost_ns;
+	}
+	add_todo_ns(p, cost_ns);
 	p->n_todo += n;
 	threads = p->n_threads;
 	grow = p->n_todo > p->n_idle ? p->n_todo - p->n_idle : 0;

@@ -3,10 +3,11 @@
  * worker - threads that run what would hold up the loop.
  *
  * The loop hands over bursts of work; an idle worker takes several at once, runs them and posts
- * them to the mailbox, where their done functions run on the loop. Short ones are posted together,
- * a millisecond's worth at most. Workers touch their work and the
- * mailbox, nothing else. The pool grows when work comes and no worker is idle, and shrinks when one
- * was idle for long; between its bounds.
+ * them to the mailbox, where their done functions run on the loop. Short ones are posted together:
+ * a millisecond's worth at most, and while there is as much left to do, so that the loop brings
+ * more before the worker is idle. Workers touch their work and the mailbox, nothing else. The pool
+ * grows when work comes and no worker is idle, and shrinks when one was idle for long; between its
+ * bounds.
  */
 #pragma once
 
@@ -33,6 +34,7 @@ struct worker_pool {
 	struct list todo;
 	struct list ended; /* threads to be joined */
 	unsigned n_threads, n_idle, n_todo, min, max;
+	uint64_t todo_ns; /* expected, of what is in todo */
 	unsigned idle_ms;
 	bool stopping;
 	unsigned outstanding; /* loop only: submitted and not yet done */

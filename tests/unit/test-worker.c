@@ -154,41 +154,56 @@ static void run_looking(struct work *w)
 		__atomic_load_n(&wake.head, __ATOMIC_RELAXED) != NULL;
 }
 
-/* One worker takes four works in one burst: the first three for a millisecond, then one more. */
-static void run_burst_of_four(uint64_t last_cost_ns)
+/* One worker takes four works in one burst, expected to take so many microseconds each. */
+static void run_burst_of_four(const unsigned *usec)
 {
 	struct work *works[4];
 
 	worker_pool_init(&pool, &wake, 1, 1, 1000);
 	for (unsigned i = 0; i < 4; i++) {
 		jobs[i] = (struct counted){.work = {.node = {.fn = on_done}, .run = run_looking}};
-		jobs[i].work.cost_ns = i < 3 ? 300000 : last_cost_ns;
+		jobs[i].work.cost_ns = usec[i] * UINT64_C(1000);
 		works[i] = &jobs[i].work;
 	}
 	worker_submit(&pool, works, 4);
 	worker_pool_deinit(&pool); /* they are run, and the loop has not looked yet */
 	wake_drain(&wake);
 	ck_assert_uint_eq(n_done, 4);
+	ck_assert_uint_eq(pool.todo_ns, 0);
 }
 
 START_TEST(short_works_of_a_burst_are_told_together)
 {
-	run_burst_of_four(100000);
+	run_burst_of_four((unsigned[]){40, 40, 40, 40});
 	for (unsigned i = 0; i < 4; i++)
 		ck_assert(!told_before[i]);
 }
 END_TEST
 
+START_TEST(half_of_a_burst_is_told_while_the_rest_is_run)
+{
+	run_burst_of_four((unsigned[]){150, 150, 150, 150});
+	ck_assert(!told_before[1] && told_before[2]);
+}
+END_TEST
+
+START_TEST(what_is_done_waits_a_millisecond_at_most)
+{
+	run_burst_of_four((unsigned[]){400, 400, 400, 800});
+	ck_assert(!told_before[1] && told_before[2]);
+}
+END_TEST
+
 START_TEST(what_is_done_does_not_wait_for_longer_work)
 {
-	run_burst_of_four(300000);
+	run_burst_of_four((unsigned[]){40, 40, 40, 990});
 	ck_assert(!told_before[2] && told_before[3]);
 }
 END_TEST
 
 START_TEST(what_is_done_does_not_wait_for_work_of_unknown_length)
 {
-	run_burst_of_four(0);
+	run_burst_of_four((unsigned[]){40, 40, 40, 0});
 	ck_assert(!told_before[2] && told_before[3]);
 }
 END_TEST
@@ -303,6 +318,8 @@ int main(void)
 	tcase_add_test(tc, shrinks_when_idle_but_keeps_its_minimum);
 	tcase_add_test(tc, finishes_what_was_handed_over_before_it_ends);
 	tcase_add_test(tc, short_works_of_a_burst_are_told_together);
+	tcase_add_test(tc, half_of_a_burst_is_told_while_the_rest_is_run);
+	tcase_add_test(tc, what_is_done_waits_a_millisecond_at_most);
 	tcase_add_test(tc, what_is_done_does_not_wait_for_longer_work);
 	tcase_add_test(tc, what_is_done_does_not_wait_for_work_of_unknown_length);
 	tcase_add_test(tc, mailbox_keeps_the_order_of_posts);
