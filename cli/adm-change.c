@@ -98,18 +98,19 @@ int adm_unload(int argc, char **argv)
 int adm_set(int argc, char **argv)
 {
 	static const struct adm_usage usage = {
-		.synopsis = "set NAME VALUE | set threshold MECHANISM BYTES|never |\n"
+		.synopsis = "set NAME VALUE | set threshold MECHANISM BYTES|never|auto |\n"
 			    "              set mode MECHANISM|all MODE | set weight UID WEIGHT |\n"
 			    "              set PROVIDER.KEY VALUE",
 		.text = "Change a limit (kcfadm list -p shows them), the size from which hardware "
 			"is used for\n"
-			"a mechanism, how providers are chosen (hardware-first is the one mode), a "
-			"user's\n"
-			"share of the queues against others (1 unless set, at most 1000), or a "
-			"provider's own\n"
-			"setting. It lasts until kcfd ends.\n\n"
+			"a mechanism, how providers are chosen (hardware-first, adaptive, "
+			"software-first,\n"
+			"round-robin), a user's share of the queues against others (1 unless set, "
+			"at most\n"
+			"1000), or a provider's own setting. It lasts until kcfd ends.\n\n"
 			"  kcfadm set workers_max 4\n"
 			"  kcfadm set threshold CKM_AES_GCM 4096\n"
+			"  kcfadm set mode all adaptive\n"
 			"  kcfadm set weight 1000 4\n",
 		.min_words = 2,
 		.max_words = 3,

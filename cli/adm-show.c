@@ -120,6 +120,52 @@ static void digest_key_bits(json_t *row, const json_t *offers)
 	json_object_set_new(row, "key_bits", json_string(text));
 }
 
+/* "4096 (measured)" */
+static void digest_threshold(json_t *row)
+{
+	json_int_t bytes = json_integer_value(json_object_get(row, "threshold"));
+	const char *from = json_string_value(json_object_get(row, "threshold_from"));
+	char text[64];
+
+	if (bytes == UINT32_MAX)
+		snprintf(text, sizeof(text), "never (%s)", from ? from : "?");
+	else
+		snprintf(text, sizeof(text), "%lld (%s)", (long long)bytes, from ? from : "?");
+	json_object_set_new(row, "threshold", json_string(text));
+}
+
+/* "60+570", in nanoseconds and nanoseconds per KiB; a * where it was learned. */
+static void cost_text(const json_t *offer, const char *kind, char *text, size_t room)
+{
+	const json_t *cost = json_object_get(offer, kind);
+
+	snprintf(text, room, "%lld+%lld%s",
+		 (long long)json_integer_value(json_object_get(cost, "setup_ns")),
+		 (long long)json_integer_value(json_object_get(cost, "ns_per_kib")),
+		 json_is_true(json_object_get(cost, "learned")) ? "*" : "");
+}
+
+/* "openssl 60+570* 50+300, nettle ..." */
+static void digest_costs(json_t *row, const json_t *offers)
+{
+	char text[512] = "", alone[32], burst[32];
+	size_t i, len = 0;
+	json_t *offer;
+
+	json_array_foreach(offers, i, offer)
+	{
+		const char *name = json_string_value(json_object_get(offer, "name"));
+
+		cost_text(offer, "alone", alone, sizeof(alone));
+		cost_text(offer, "burst", burst, sizeof(burst));
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s %s %s", i ? ", " : "",
+					name ? name : "?", alone, burst);
+		if (len >= sizeof(text))
+			break;
+	}
+	json_object_set_new(row, "costs", json_string(text));
+}
+
 /* "openssl, nettle (disabled)"; legacy is what every provider says it is. */
 static void digest_mechanism(json_t *row)
 {
@@ -129,6 +175,8 @@ static void digest_mechanism(json_t *row)
 	size_t i, len = 0;
 
 	digest_key_bits(row, offers);
+	digest_threshold(row);
+	digest_costs(row, offers);
 	json_array_foreach(offers, i, offer)
 	{
 		const char *name = json_string_value(json_object_get(offer, "name"));
@@ -150,7 +198,10 @@ int adm_list(int argc, char **argv)
 		.synopsis = "list [-m] [-p] [-v]",
 		.text = "Providers; with -m mechanisms, with -p limits and policy. A mechanism "
 			"is noted as\n"
-			"legacy where new uses are advised against.\n",
+			"legacy where new uses are advised against. With -m and -v each "
+			"provider's costs:\n"
+			"nanoseconds of a job plus those per KiB, alone and in a burst, * where "
+			"learned.\n",
 		.list_options = true,
 		.max_words = 0,
 	};
@@ -315,8 +366,8 @@ int adm_connections(int argc, char **argv)
 
 static const struct adm_column trace_columns[] = {
 	{"decision", "DECISION"},     {"uid", "UID"},       {"operation", "OPERATION"},
-	{"mechanism", "MECHANISM"},   {"bytes", "BYTES"},   {"walk", "CONSIDERED"},
-	{"chosen", "CHOSEN"},         {"place", "PLACE"},   {"queue_ns", "QUEUE NS"},
+	{"mechanism", "MECHANISM"},   {"bytes", "BYTES"},   {"mode", "MODE"},
+	{"walk", "CONSIDERED"},       {"chosen", "CHOSEN"},         {"place", "PLACE"},   {"queue_ns", "QUEUE NS"},
 	{"service_ns", "SERVICE NS"}, {"status", "STATUS"}, {0},
 };
 
@@ -326,11 +377,21 @@ static const struct adm_column caller_columns[] = {
 	{"place", "PLACE"},           {"status", "STATUS"}, {0},
 };
 
-/* "virtio: below threshold, openssl: chosen" */
+/* " 1.2+20.3": microseconds it would have waited, and then taken; nothing for no candidate. */
+static void expected_text(const json_t *one, char *text, size_t room)
+{
+	text[0] = 0;
+	if (json_object_get(one, "place"))
+		snprintf(text, room, " %.1f+%.1f",
+			 json_number_value(json_object_get(one, "wait_ns")) / 1000,
+			 json_number_value(json_object_get(one, "cost_ns")) / 1000);
+}
+
+/* "virtio: would wait 31.0+20.3, openssl: chosen 0.0+41.2" */
 static void digest_decision(json_t *row)
 {
 	json_t *considered = json_object_get(row, "considered"), *one;
-	char text[512] = "";
+	char text[512] = "", expected[64];
 	size_t i, len = 0;
 
 	json_array_foreach(considered, i, one)
@@ -338,8 +399,10 @@ static void digest_decision(json_t *row)
 		const char *provider = json_string_value(json_object_get(one, "provider"));
 		const char *why = json_string_value(json_object_get(one, "why"));
 
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s: %s", i ? ", " : "",
-					provider ? provider : "?", why ? why : "?");
+		expected_text(one, expected, sizeof(expected));
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s: %s%s",
+					i ? ", " : "", provider ? provider : "?", why ? why : "?",
+					expected);
 		if (len >= sizeof(text))
 			break;
 	}
@@ -352,7 +415,9 @@ int adm_trace(int argc, char **argv)
 		.synopsis = "trace [N]",
 		.text = "The last N (all remembered) scheduling decisions: who was considered and "
 			"why not,\n"
-			"who was chosen, how long it waited and took. Decisions taken in the "
+			"who was chosen, how long it waited and took. With each candidate: the "
+			"microseconds\n"
+			"it was expected to wait, and then to take. Decisions taken in the "
 			"clients' own\n"
 			"threads have the place \"caller\".\n",
 		.max_words = 1,

@@ -9,13 +9,6 @@
 #include "base/near.h"
 #include "core/private.h"
 
-static const char *const mode_words[] = {
-	[MODE_HARDWARE_FIRST] = "hardware-first",
-	[MODE_ADAPTIVE] = "adaptive",
-	[MODE_SOFTWARE_FIRST] = "software-first",
-	[MODE_ROUND_ROBIN] = "round-robin",
-};
-
 static const char *const state_words[] = {
 	[PROVIDER_NONE] = "none",     [PROVIDER_STARTING] = "starting",
 	[PROVIDER_READY] = "ready",   [PROVIDER_BUSY] = "busy",
@@ -70,6 +63,19 @@ static void classes_json(uint32_t classes, struct json *j)
 	json_end_array(j);
 }
 
+/* In force, and where it comes from. */
+static void cost_json(const struct cost *c, const char *name, struct json *j)
+{
+	json_object(j, name);
+	json_u64(j, "setup_ns", c->line.setup_ns);
+	json_u64(j, "ns_per_kib", c->line.ns_per_kib);
+	json_u64(j, "row_setup_ns", c->row.setup_ns);
+	json_u64(j, "row_ns_per_kib", c->row.ns_per_kib);
+	json_u64(j, "samples", cost_samples(c));
+	json_bool(j, "learned", c->fits > 0);
+	json_end_object(j);
+}
+
 static void offer_json(const struct offer *o, struct json *j)
 {
 	json_object(j, NULL);
@@ -80,8 +86,8 @@ static void offer_json(const struct offer *o, struct json *j)
 	json_u64(j, "key_min_bits", o->desc->key_min_bits);
 	json_u64(j, "key_max_bits", o->desc->key_max_bits);
 	json_u64(j, "max_input", o->desc->max_input);
-	json_u64(j, "setup_ns", o->desc->setup_ns);
-	json_u64(j, "ns_per_kib", o->desc->ns_per_kib);
+	cost_json(&o->alone, "alone", j);
+	cost_json(&o->burst, "burst", j);
 	json_end_object(j);
 }
 
@@ -96,8 +102,9 @@ static void mech_json(const struct mech *m, struct json *j)
 	json_string(j, "alias", fixed ? fixed->alias : "");
 	json_u64(j, "number", m->number);
 	classes_json(m->classes, j);
-	json_string(j, "mode", mode_words[m->mode]);
+	json_string(j, "mode", mode_word(m->mode));
 	json_u64(j, "threshold", m->threshold);
+	json_string(j, "threshold_from", mech_threshold_word(m));
 	json_array(j, "providers");
 	for (unsigned i = 0; i < m->n_offers; i++)
 		offer_json(m->offers[i], j);
@@ -260,10 +267,14 @@ static enum kcf_status set_threshold(struct core *core, const char *name, const 
 
 	if (!m)
 		return KCF_NOT_FOUND;
+	if (!strcmp(value, "auto")) {
+		mech_auto_threshold(core, m);
+		return KCF_SUCCESS;
+	}
 	if (!strcmp(value, "never"))
 		n = UINT32_MAX;
 	else if (!parse_number(value, &n) || n > UINT32_MAX) {
-		snprintf(err, err_len, "threshold: give bytes, at most %u, or \"never\"",
+		snprintf(err, err_len, "threshold: give bytes, at most %u, \"never\" or \"auto\"",
 			 UINT32_MAX);
 		return KCF_ARGUMENTS_BAD;
 	}
@@ -274,14 +285,22 @@ static enum kcf_status set_threshold(struct core *core, const char *name, const 
 static enum kcf_status set_mode(struct core *core, const char *name, const char *value, char *err,
 				size_t err_len)
 {
-	if (strcmp(value, mode_words[MODE_HARDWARE_FIRST]) != 0) {
-		snprintf(err, err_len, "mode: this version knows only %s",
-			 mode_words[MODE_HARDWARE_FIRST]);
+	bool all = !strcmp(name, "all");
+	enum table_mode mode;
+	struct mech *m;
+
+	if (!mode_find(value, &mode)) {
+		snprintf(err, err_len,
+			 "mode: \"%s\" is none of hardware-first, adaptive, software-first, "
+			 "round-robin",
+			 value);
 		return KCF_ARGUMENTS_BAD;
 	}
-	if (strcmp(name, "all") != 0 && !find_mech(core, name, err, err_len))
+	m = all ? NULL : find_mech(core, name, err, err_len);
+	if (!all && !m)
 		return KCF_NOT_FOUND;
-	return KCF_SUCCESS; /* the one mode is in force */
+	mech_set_mode(core, m, mode);
+	return KCF_SUCCESS;
 }
 
 static enum kcf_status set_weight(struct core *core, const char *name, const char *value, char *err,

@@ -40,6 +40,7 @@ static struct mech *mech_new(struct core *core, const char *name, uint32_t numbe
 	m->classes = classes;
 	m->param_kind = param_kind;
 	m->threshold = MECH_THRESHOLD;
+	m->mode = t->mode;
 	strncpy(m->name, name, sizeof(m->name) - 1);
 	t->rows[t->n_rows++] = m;
 	if (number)
@@ -100,17 +101,78 @@ struct mech *mech_get(struct core *core, const struct kcf_mech_row *row)
 	return fixed ? NULL : mech_new(core, row->name, 0, row->classes, row->param_kind);
 }
 
-/* Where only devices offer it there is nothing to be faster than. */
-static void mech_default_threshold(struct core *core, struct mech *m)
-{
-	bool software = false;
+#define SYMMETRIC (KCF_CLASS_DIGEST | KCF_CLASS_MAC | KCF_CLASS_CIPHER | KCF_CLASS_AEAD)
 
-	if (m->threshold_set)
-		return;
+bool mech_is_measurable(const struct mech *m)
+{
+	return m->classes & SYMMETRIC && !(m->classes & ~SYMMETRIC);
+}
+
+/* The smallest size from which on one of the devices is expected to be done no later than any
+ * software. */
+static uint32_t expected_threshold(const struct core *core, const struct mech *m)
+{
+	uint32_t best = UINT32_MAX;
+
+	for (unsigned i = 0; i < m->n_offers; i++) {
+		const struct offer *device = m->offers[i];
+		uint32_t from = 0;
+
+		for (unsigned k = 0; device->provider->hardware && k < m->n_offers; k++) {
+			const struct offer *software = m->offers[k];
+			uint32_t at;
+
+			if (software->provider->hardware)
+				continue;
+			at = cost_crossing(&software->alone.line, &device->alone.line,
+					   core->limits.max_request);
+			from = at > from ? at : from;
+		}
+		if (device->provider->hardware && from < best)
+			best = from;
+	}
+	return best;
+}
+
+static void store_threshold(struct core *core, struct mech *m, uint32_t bytes,
+			    enum threshold_from from)
+{
+	m->threshold = bytes;
+	m->threshold_from = from;
+	__atomic_store_n(&core->table.t->thresholds[m->index], bytes, __ATOMIC_RELAXED);
+}
+
+void mech_auto_threshold(struct core *core, struct mech *m)
+{
+	unsigned n_hardware = 0;
+
 	for (unsigned i = 0; i < m->n_offers; i++)
-		software |= !m->offers[i]->provider->hardware;
-	m->threshold = software || !m->n_offers ? MECH_THRESHOLD : 0;
-	__atomic_store_n(&core->table.t->thresholds[m->index], m->threshold, __ATOMIC_RELAXED);
+		n_hardware += m->offers[i]->provider->hardware;
+	if (n_hardware && n_hardware == m->n_offers)
+		store_threshold(core, m, 0, THRESHOLD_ONLY_HARDWARE);
+	else if (!n_hardware || mech_is_measurable(m))
+		store_threshold(core, m, MECH_THRESHOLD, THRESHOLD_INITIAL);
+	else
+		store_threshold(core, m, expected_threshold(core, m), THRESHOLD_ESTIMATED);
+}
+
+static void offers_changed(struct core *core, struct mech *m)
+{
+	if (m->threshold_from != THRESHOLD_SET)
+		mech_auto_threshold(core, m);
+}
+
+const char *mech_threshold_word(const struct mech *m)
+{
+	static const char *const words[] = {
+		[THRESHOLD_INITIAL] = "initial",
+		[THRESHOLD_ONLY_HARDWARE] = "only hardware",
+		[THRESHOLD_ESTIMATED] = "estimated",
+		[THRESHOLD_MEASURED] = "measured",
+		[THRESHOLD_SET] = "set",
+	};
+
+	return words[m->threshold_from];
 }
 
 bool mech_add_offer(struct core *core, struct mech *m, struct offer *offer)
@@ -120,7 +182,7 @@ bool mech_add_offer(struct core *core, struct mech *m, struct offer *offer)
 	m->offers[m->n_offers++] = offer;
 	m->classes |= offer->desc->classes;
 	offer->mech = m;
-	mech_default_threshold(core, m);
+	offers_changed(core, m);
 	return true;
 }
 
@@ -134,14 +196,24 @@ void mech_remove_offer(struct core *core, struct mech *m, struct offer *offer)
 		m->n_offers--;
 		break;
 	}
-	mech_default_threshold(core, m);
+	offers_changed(core, m);
 }
 
 void mech_set_threshold(struct core *core, struct mech *m, uint32_t bytes)
 {
-	m->threshold = bytes;
-	m->threshold_set = true;
-	__atomic_store_n(&core->table.t->thresholds[m->index], bytes, __ATOMIC_RELAXED);
+	store_threshold(core, m, bytes, THRESHOLD_SET);
+}
+
+void mech_set_mode(struct core *core, struct mech *m, enum table_mode mode)
+{
+	if (m) {
+		m->mode = mode;
+	} else {
+		core->mechs.mode = mode;
+		for (unsigned i = 0; i < core->mechs.n_rows; i++)
+			core->mechs.rows[i]->mode = mode;
+	}
+	mechs_publish(core);
 }
 
 bool mech_is_offered(const struct mech *m)
@@ -172,7 +244,24 @@ static void offer_publish(const struct offer *o, struct table_offer *ret)
 	};
 }
 
-static void mech_publish(const struct mech *m, struct table_mech *ret)
+static void cost_publish(struct table *t, const struct mech *m, unsigned i)
+{
+	const struct cost_line *l = &m->offers[i]->alone.line;
+
+	__atomic_store_n(&t->costs[m->index][i], TABLE_COST(l->setup_ns, l->ns_per_kib),
+			 __ATOMIC_RELAXED);
+}
+
+void mech_publish_cost(struct core *core, const struct offer *offer)
+{
+	const struct mech *m = offer->mech;
+
+	for (unsigned i = 0; i < m->n_offers; i++)
+		if (m->offers[i] == offer)
+			cost_publish(core->table.t, m, i);
+}
+
+static void mech_publish(struct core *core, const struct mech *m, struct table_mech *ret)
 {
 	memset(ret, 0, sizeof(*ret));
 	ret->number = m->number;
@@ -182,6 +271,8 @@ static void mech_publish(const struct mech *m, struct table_mech *ret)
 	memcpy(ret->name, m->name, sizeof(ret->name));
 	for (unsigned i = 0; i < m->n_offers; i++)
 		offer_publish(m->offers[i], &ret->offers[i]);
+	for (unsigned i = 0; i < m->n_offers; i++)
+		cost_publish(core->table.t, m, i);
 }
 
 static void provider_publish(const struct provider *p, struct table_provider *ret)
@@ -208,7 +299,7 @@ void mechs_publish(struct core *core)
 			copy->n_providers = i + 1;
 	}
 	for (unsigned i = 0; i < core->mechs.n_rows; i++)
-		mech_publish(core->mechs.rows[i], &copy->mechs[i]);
+		mech_publish(core, core->mechs.rows[i], &copy->mechs[i]);
 	table_publish(&core->table);
 }
 

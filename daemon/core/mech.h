@@ -9,6 +9,7 @@
 #pragma once
 
 #include "core/core.h"
+#include "spi/cost.h"
 #include "spi/queue.h"
 
 #define MECH_FIXED     256u  /* numbers in types.h are below */
@@ -26,6 +27,16 @@ struct offer {
 	const struct kcf_mech_row *desc;
 	bool enabled;
 	struct stats_row *stat;
+	struct cost alone, burst; /* of a job by itself; of one among many in one submit */
+};
+
+/* Where a threshold comes from. */
+enum threshold_from {
+	THRESHOLD_INITIAL = 0,
+	THRESHOLD_ONLY_HARDWARE, /* nothing to be faster than */
+	THRESHOLD_ESTIMATED,     /* from what the rows say, where nothing can be measured */
+	THRESHOLD_MEASURED,
+	THRESHOLD_SET, /* by the administrator */
 };
 
 struct mech {
@@ -35,7 +46,8 @@ struct mech {
 	uint32_t param_kind;
 	enum table_mode mode;
 	uint32_t threshold;
-	bool threshold_set; /* by the administrator */
+	enum threshold_from threshold_from;
+	uint64_t turn;      /* decisions between several candidates */
 	unsigned n_offers;
 	struct offer *offers[TABLE_OFFERS]; /* in order of registration */
 	struct tmpl *keyless;               /* shared by all requests without key, or NULL */
@@ -45,6 +57,7 @@ struct mech_table {
 	struct mech *rows[TABLE_MECHS];
 	unsigned n_rows;
 	uint32_t next_dynamic;
+	enum table_mode mode;              /* of mechanisms to come */
 	struct mech *fixed[MECH_FIXED];    /* by number */
 	struct mech *dynamic[TABLE_MECHS]; /* by number - KCF_M_DYNAMIC */
 };
@@ -61,7 +74,16 @@ struct mech *mech_get(struct core *core, const struct kcf_mech_row *row);
 /* False: too many offers. The caller publishes. */
 bool mech_add_offer(struct core *core, struct mech *m, struct offer *offer);
 void mech_remove_offer(struct core *core, struct mech *m, struct offer *offer);
+/* NULL: of all, also those to come. */
+void mech_set_mode(struct core *core, struct mech *m, enum table_mode mode);
+/* What was learned of one of its offers: clients see it from now on. */
+void mech_publish_cost(struct core *core, const struct offer *offer);
+/* The administrator's, until mech_auto_threshold(). */
 void mech_set_threshold(struct core *core, struct mech *m, uint32_t bytes);
+void mech_auto_threshold(struct core *core, struct mech *m);
+const char *mech_threshold_word(const struct mech *m);
+/* May its work be tried with data of kcfd's own? */
+bool mech_is_measurable(const struct mech *m);
 /* Is there an enabled offer by a usable provider? */
 bool mech_is_offered(const struct mech *m);
 /* Structure and policy changed: clients see it from now on. */

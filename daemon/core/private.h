@@ -56,6 +56,7 @@ struct core {
 	uint64_t worker_cost; /* predicted, handed to workers and not back */
 	uint64_t now_ns;      /* of this turn, 0 = not read yet */
 	uint64_t completed;
+	uint32_t learn_tick; /* submits to software */
 	bool running; /* inside sched_kick: no recursion */
 	bool blocked; /* the software queue holds only what workers must do, and they are full */
 	uv_check_t check;
@@ -108,8 +109,12 @@ void sched_part_ended(struct core *core, struct request *r, enum kcf_status stat
  * on. */
 bool sched_end_early(struct core *core, struct request *r, enum kcf_status status);
 
-/* sched-<mode>.c: 0 is first. size SIZE_MAX: unknown. */
-unsigned sched_rank(const struct request *r, const struct offer *offer, size_t size);
+/* sched-order.c */
+const char *mode_word(enum table_mode mode);
+bool mode_find(const char *word, enum table_mode *ret);
+/* Expected, until a job decided about now begins. */
+uint64_t sched_software_wait_ns(const struct core *core);
+uint64_t sched_device_wait_ns(const struct provider *p);
 /* Would software be the first to do len bytes with t? */
 bool sched_prefers_software(const struct request *r, const struct tmpl *t, size_t len);
 /* What stands in the way of r's stage with everybody; KCF_SUCCESS: somebody could do it. */

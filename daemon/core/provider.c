@@ -72,9 +72,7 @@ unsigned provider_free_slots(const struct provider *p)
 
 static uint32_t expected_wait_us(const struct provider *p)
 {
-	const struct core *core = p->core;
-	uint64_t ns = p->hardware ? p->queue.depth * p->mean_ns / (p->slots ? p->slots : 1)
-				  : core->turn_cost + core->worker_cost / core->workers.max;
+	uint64_t ns = p->hardware ? sched_device_wait_ns(p) : sched_software_wait_ns(p->core);
 
 	return ns / 1000 < UINT32_MAX ? (uint32_t)(ns / 1000) : UINT32_MAX;
 }

@@ -14,6 +14,7 @@
 
 #include "core/core.h"
 #include "module/prepared.h"
+#include "spi/cost.h"
 #include "spi/host.h"
 #include "spi/queue.h"
 #include "spi/wheel.h"
@@ -55,6 +56,7 @@ struct provider {
 	bool checking;        /* is it drained? to be seen in the next run */
 	bool stopped;
 	uint64_t mean_ns; /* service time, decaying */
+	struct cost behind; /* what each job before it on the device adds */
 	unsigned errors_in_row;
 	const char *must_fail; /* why it is to leave service in the next run, or NULL */
 	bool was_full;         /* its queue, since the last ROOM */

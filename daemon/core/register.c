@@ -31,6 +31,16 @@ static int free_row(const struct core *core)
 	return -1;
 }
 
+static void costs_init(struct offer *offer)
+{
+	const struct kcf_mech_row *row = offer->desc;
+	bool gains = row->burst_setup_ns || row->burst_ns_per_kib;
+
+	cost_init(&offer->alone, row->setup_ns, row->ns_per_kib);
+	cost_init(&offer->burst, gains ? row->burst_setup_ns : row->setup_ns,
+		  gains ? row->burst_ns_per_kib : row->ns_per_kib);
+}
+
 static void add_offers(struct provider *p)
 {
 	const struct kcf_provider_desc *desc = p->inst.desc;
@@ -42,6 +52,7 @@ static void add_offers(struct provider *p)
 
 		*offer = (struct offer){
 			.provider = p, .row = i, .desc = &desc->rows[i], .enabled = true};
+		costs_init(offer);
 		if (!m || !mech_add_offer(core, m, offer)) {
 			p->host->base.log(
 				&p->host->base, KCF_LOG_WARNING, "%s is left out: %s",
@@ -89,6 +100,7 @@ enum kcf_status provider_register(struct core *core, const struct module *module
 	p->hardware = desc->kind == KCF_HARDWARE;
 	p->inst = (struct instance){
 		.desc = desc, .prov = prov, .generation = ++core->next_generation};
+	cost_init(&p->behind, 1, 1);
 	list_init(&p->contexts);
 	list_init(&p->batch);
 	list_init(&p->flying);
@@ -128,6 +140,11 @@ bool provider_unregister(struct provider *p)
 static void provider_free(struct provider *p)
 {
 	host_free(p->host);
+	for (uint32_t i = 0; i < p->inst.desc->n_rows; i++) {
+		cost_deinit(&p->offers[i].alone);
+		cost_deinit(&p->offers[i].burst);
+	}
+	cost_deinit(&p->behind);
 	free(p->offers);
 	free(p);
 }

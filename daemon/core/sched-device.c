@@ -8,6 +8,7 @@
 #include <assert.h>
 #include "core/context.h"
 #include "core/job.h"
+#include "core/learn.h"
 #include "core/private.h"
 #include "core/request-pool.h"
 
@@ -35,6 +36,7 @@ static void device_done(struct wake_node *node)
 	} else {
 		sched_returned(core, r);
 		job_publish(r);
+		learn_device(core, r, service);
 		sched_job_ended(core, r, service);
 	}
 	provider_check_drained(p);
@@ -97,6 +99,7 @@ static void submit_burst(struct core *core, struct provider *p, struct request *
 
 		jobs[i] = &s->job;
 		s->work.node.fn = device_done;
+		s->ahead = p->n_flying;
 		list_push(&p->flying, &s->work.link);
 		p->n_flying++;
 		sched_fly(core, rs[i]);

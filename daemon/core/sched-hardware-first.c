@@ -2,26 +2,23 @@
 /*
  * sched-hardware-first - the order of candidates in the default mode.
  *
- * A device from the mechanism's threshold up, the least loaded first; then software; then a device
- * below the threshold. A preference comes before the threshold. The beginning of a context has no
- * size, so only a preference makes it begin on a device where software could do it.
+ * A device from the mechanism's threshold up, the least loaded first; then software, the cheapest
+ * first; then a device below the threshold. The beginning of a context has no size, so the mode
+ * alone does not make it begin on a device where software could do it.
  */
-#include "core/private.h"
+#include "core/sched-mode.h"
 
-unsigned sched_rank(const struct request *r, const struct offer *offer, size_t size)
+void mode_hardware_first(struct order *o)
 {
-	bool hardware = offer->provider->hardware;
+	for (unsigned i = 0; i < o->n; i++) {
+		struct candidate *c = &o->c[i];
 
-	switch (r->preference) {
-	case KCF_PREFER_HARDWARE:
-	case KCF_ONLY_HARDWARE:
-		return hardware ? 0 : 1;
-	case KCF_PREFER_SOFTWARE:
-		return hardware ? 1 : 0;
-	default:
-		break;
+		if (c->offer->provider->hardware) {
+			c->rank = o->size != SIZE_MAX && o->size >= o->mech->threshold ? 0 : 2;
+			c->place = candidate_load(c);
+		} else {
+			c->rank = 1;
+			c->place = candidate_cost_place(c);
+		}
 	}
-	if (!hardware)
-		return 1;
-	return size != SIZE_MAX && size >= offer->mech->threshold ? 0 : 2;
 }

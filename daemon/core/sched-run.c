@@ -12,6 +12,7 @@
 #include "core/context.h"
 #include "core/dual.h"
 #include "core/job.h"
+#include "core/learn.h"
 #include "core/private.h"
 #include "core/request-pool.h"
 #include "core/steps.h"
@@ -162,9 +163,10 @@ void sched_pinned(struct core *core, struct request *r, const struct offer *offe
 	p->n_using++;
 	s->provider = p;
 	s->offer = offer;
-	s->cost = work_cost_ns(r, offer);
+	s->cost = work_cost_ns(core, r, offer);
 	s->trace = e->number;
 	r->provider_row1 = p->row + 1;
+	e->pinned = true;
 	e->id = r->id;
 	e->uid = r->consumer->uid;
 	e->mech = s->stage.mech->number;
@@ -190,11 +192,14 @@ void sched_pinned(struct core *core, struct request *r, const struct offer *offe
 /* Run n that share a prepared template. */
 static void run_burst(struct core *core, struct request **rs, unsigned n)
 {
-	uint64_t begun = core_now(core), took;
+	bool sample = learn_wants(core);
+	uint64_t begun = sample ? uv_hrtime() : core_now(core), took;
 
 	job_run_burst(rs, n);
 	core->now_ns = uv_hrtime();
 	took = (core->now_ns - begun) / n;
+	if (sample)
+		learn_submit(core, rs, n, core->now_ns - begun);
 	for (unsigned i = 0; i < n; i++)
 		sched_job_ended(core, rs[i], took);
 }
@@ -261,8 +266,11 @@ static void work_done(struct wake_node *node)
 	core->worker_cost -= r->sched->cost;
 	sched_arm(core);
 	sched_returned(core, r);
-	if (!ended)
-		sched_job_ended(core, r, r->sched->job_ns);
+	if (ended)
+		return;
+	if (learn_wants(core))
+		learn_submit(core, &r, 1, r->sched->job_ns);
+	sched_job_ended(core, r, r->sched->job_ns);
 }
 
 static void give_to_workers(struct core *core, struct request *const *rs, unsigned n)

@@ -10,20 +10,14 @@
 #include <string.h>
 #include "core/context.h"
 #include "core/private.h"
+#include "core/sched-mode.h"
 #include "core/work.h"
-
-struct candidate {
-	struct offer *offer;
-	unsigned rank, load;
-	uint8_t traced; /* index of its line in the trace */
-};
 
 struct walk {
 	struct core *core;
 	struct request *r;
 	struct trace_entry *trace;
-	struct candidate c[TABLE_OFFERS];
-	unsigned n;
+	struct order o;
 	unsigned why_not[WHY_COUNT]; /* how many fell out for what */
 	uint32_t full_row1;          /* the first device without room */
 };
@@ -126,66 +120,65 @@ static size_t size_of(const struct request *r)
 
 bool sched_prefers_software(const struct request *r, const struct tmpl *t, size_t len)
 {
-	const struct mech *m = t->mech;
-	unsigned best = UINT32_MAX;
-	bool software = true;
+	struct mech *m = t->mech;
+	struct order o;
 
-	for (unsigned i = 0; i < m->n_offers; i++) {
-		const struct offer *offer = m->offers[i];
-		unsigned rank = sched_rank(r, offer, len);
+	order_begin(&o, r->sched->core, r, m, len);
+	for (unsigned i = 0; i < m->n_offers; i++)
+		if (m->offers[i]->enabled && provider_is_usable(m->offers[i]->provider) &&
+		    !filtered(r, m->offers[i]->provider))
+			order_add(&o, i);
+	order_end(&o);
+	return !o.n || !o.c[0].offer->provider->hardware;
+}
 
-		if (!offer->enabled || !provider_is_usable(offer->provider) ||
-		    filtered(r, offer->provider) || rank >= best)
-			continue;
-		best = rank;
-		software = !offer->provider->hardware;
+static uint32_t capped(uint64_t ns)
+{
+	return ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
+}
+
+/* What each candidate was judged by. */
+static void walk_trace(struct walk *w)
+{
+	struct trace_entry *e = w->trace;
+
+	e->mode = (uint8_t)w->o.mech->mode;
+	e->probe = w->o.probe;
+	e->threshold = w->o.mech->threshold;
+	for (unsigned i = 0; i < w->o.n; i++) {
+		const struct candidate *c = &w->o.c[i];
+		struct trace_considered *t = &e->considered[c->index];
+
+		t->place = (uint8_t)(i + 1);
+		t->wait_ns = capped(c->wait_ns);
+		t->cost_ns = capped(c->cost_ns);
+		t->line = *c->line;
 	}
-	return software;
-}
-
-static int by_rank(const struct candidate *a, const struct candidate *b)
-{
-	if (a->rank != b->rank)
-		return a->rank < b->rank ? -1 : 1;
-	return a->load < b->load ? -1 : a->load > b->load;
-}
-
-/* Stable: equals stay in order of registration. */
-static void walk_insert(struct walk *w, struct candidate c)
-{
-	unsigned i = w->n++;
-
-	for (; i > 0 && by_rank(&c, &w->c[i - 1]) < 0; i--)
-		w->c[i] = w->c[i - 1];
-	w->c[i] = c;
 }
 
 static void walk_collect(struct walk *w)
 {
-	const struct mech *m = w->r->sched->stage.mech;
-	size_t size = size_of(w->r);
+	struct mech *m = w->r->sched->stage.mech;
+	struct order *o = &w->o;
 
+	order_begin(o, w->core, w->r, m, size_of(w->r));
+	if (!w->r->n_steps)
+		o->bytes = work_bytes(w->r);
+	o->extra_ns = work_extra_ns(w->r);
 	for (unsigned i = 0; i < m->n_offers; i++) {
-		struct offer *offer = m->offers[i];
-		enum trace_why why = judge(w->r, offer);
+		enum trace_why why = judge(w->r, m->offers[i]);
 
-		w->trace->considered[i].row1 = (uint8_t)(offer->provider->row + 1);
-		w->trace->considered[i].why = (uint8_t)(why == WHY_CHOSEN ? WHY_NOT_REACHED : why);
+		w->trace->considered[i] = (struct trace_considered){
+			.row1 = (uint8_t)(m->offers[i]->provider->row + 1),
+			.why = (uint8_t)(why == WHY_CHOSEN ? WHY_NOT_REACHED : why)};
 		w->why_not[why]++;
-		if (why != WHY_CHOSEN)
-			continue;
-		walk_insert(w, (struct candidate){
-				       .offer = offer,
-				       .rank = sched_rank(w->r, offer, size),
-				       .load = offer->provider->hardware
-						       ? offer->provider->n_flying +
-								 offer->provider->n_batch +
-								 offer->provider->queue.depth
-						       : 0,
-				       .traced = (uint8_t)i,
-			       });
+		if (why == WHY_CHOSEN)
+			order_add(o, i);
 	}
 	w->trace->n_considered = (uint8_t)m->n_offers;
+	order_end(o);
+	order_decide(o);
+	walk_trace(w);
 }
 
 static void walk_begin(struct walk *w, struct core *core, struct request *r)
@@ -194,7 +187,6 @@ static void walk_begin(struct walk *w, struct core *core, struct request *r)
 
 	w->core = core;
 	w->r = r;
-	w->n = 0;
 	w->full_row1 = 0;
 	memset(w->why_not, 0, sizeof(w->why_not));
 	w->trace = trace_new(&core->trace);
@@ -238,7 +230,7 @@ static enum kcf_status choose_mac(struct walk *w)
 static enum kcf_status walk_choose(struct walk *w, unsigned i)
 {
 	struct request_sched *s = w->r->sched;
-	struct offer *offer = w->c[i].offer;
+	struct offer *offer = w->o.c[i].offer;
 	enum kcf_status status;
 
 	sched_unchoose(s);
@@ -256,16 +248,16 @@ static enum kcf_status walk_choose(struct walk *w, unsigned i)
 		return status;
 	if (status != KCF_SUCCESS) {
 		sched_unchoose(s);
-		w->trace->considered[w->c[i].traced].why = WHY_TEMPLATE;
+		w->trace->considered[w->o.c[i].index].why = WHY_TEMPLATE;
 		s->tried |= 1u << offer->provider->row;
 		s->fault = status;
 		return status;
 	}
 	s->provider = offer->provider;
 	s->offer = offer;
-	s->cost = work_cost_ns(w->r, offer);
+	s->cost = work_cost_ns(w->core, w->r, offer);
 	w->r->provider_row1 = offer->provider->row + 1;
-	w->trace->considered[w->c[i].traced].why = WHY_CHOSEN;
+	w->trace->considered[w->o.c[i].index].why = WHY_CHOSEN;
 	w->trace->chosen = (uint8_t)(offer->provider->row + 1);
 	w->trace->place = offer->provider->hardware ? STAT_HARDWARE : STAT_KCFD;
 	memcpy(w->trace->provider, offer->provider->name, sizeof(w->trace->provider));
@@ -335,12 +327,12 @@ static bool has_room(struct walk *w, const struct offer *offer)
 /* The first that serves at once. True: r is on its way, or parked. */
 static bool walk_at_once(struct walk *w)
 {
-	for (unsigned i = 0; i < w->n; i++) {
-		struct offer *offer = w->c[i].offer;
+	for (unsigned i = 0; i < w->o.n; i++) {
+		struct offer *offer = w->o.c[i].offer;
 		enum kcf_status status;
 
-		if (!sched_at_once(w->core, w->r, offer, work_cost_ns(w->r, offer))) {
-			w->trace->considered[w->c[i].traced].why = WHY_BUSY;
+		if (!sched_at_once(w->core, w->r, offer, work_cost_ns(w->core, w->r, offer))) {
+			w->trace->considered[w->o.c[i].index].why = WHY_BUSY;
 			continue;
 		}
 		status = walk_choose(w, i);
@@ -356,14 +348,14 @@ static bool walk_at_once(struct walk *w)
 /* The first with room. */
 static bool walk_queue(struct walk *w)
 {
-	for (unsigned i = 0; i < w->n; i++) {
-		struct offer *offer = w->c[i].offer;
+	for (unsigned i = 0; i < w->o.n; i++) {
+		struct offer *offer = w->o.c[i].offer;
 		enum kcf_status status;
 
 		if (w->r->sched->tried & 1u << offer->provider->row)
 			continue;
 		if (!has_room(w, offer)) {
-			w->trace->considered[w->c[i].traced].why = WHY_FULL;
+			w->trace->considered[w->o.c[i].index].why = WHY_FULL;
 			w->why_not[WHY_FULL]++;
 			if (!w->full_row1 && offer->provider->hardware)
 				w->full_row1 = offer->provider->row + 1;
@@ -395,14 +387,14 @@ void sched_route(struct core *core, struct request *r)
 	}
 	walk_begin(&w, core, r);
 	walk_collect(&w);
-	if (!w.n) {
+	if (!w.o.n) {
 		if (!walk_load(&w))
 			walk_refuse(&w, walk_obstacle(&w));
 		return;
 	}
 	if (!(r->flags & REQUEST_ALWAYS_QUEUE) && walk_at_once(&w))
 		return;
-	if (w.n == w.why_not[WHY_TEMPLATE]) { /* all refused the key */
+	if (w.o.n == w.why_not[WHY_TEMPLATE]) { /* all refused the key */
 		walk_refuse(&w, walk_obstacle(&w));
 	} else if (r->flags & REQUEST_NEVER_QUEUE) {
 		walk_busy(&w, KCF_BUSY_WOULD_QUEUE);

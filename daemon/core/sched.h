@@ -75,6 +75,7 @@ struct request_sched {
 	uint64_t arrived_ns, since_ns, started_ns;
 	uint64_t queue_ns, service_ns;
 	uint64_t job_ns;             /* the worker's: of its job */
+	unsigned ahead;              /* jobs the device had already */
 	uint64_t trace;              /* number of its last decision */
 	struct request_data data_in; /* buffered context: what the final works on */
 	struct iovec data_iov;

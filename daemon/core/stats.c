@@ -232,6 +232,7 @@ void core_stats(struct core *core, struct json *j)
 	json_end_array(j);
 	json_u64(j, "completed", core->completed);
 	json_u64(j, "failovers", s->failovers);
+	json_u64(j, "probes", s->probes);
 	json_u64(j, "canceled", s->canceled);
 	json_u64(j, "timed_out", s->timed_out);
 	json_u64(j, "refused", s->refused);

@@ -31,7 +31,7 @@ struct stats {
 	unsigned n_rows;
 	struct stats_row other;
 	struct list callers[STATS_CALLER_HASH]; /* last report of each connection */
-	uint64_t failovers, canceled, timed_out, refused, loop_turns;
+	uint64_t probes, failovers, canceled, timed_out, refused, loop_turns;
 };
 
 void stats_init(struct core *core);

@@ -31,6 +31,8 @@ struct trace_entry *trace_new(struct trace *t)
 	e->status = KCF_QUEUED;
 	e->queue_ns = e->service_ns = 0;
 	e->queue_hops = 0;
+	e->mode = 0;
+	e->probe = e->pinned = false;
 	e->provider[0] = 0;
 	return e;
 }
@@ -57,6 +59,21 @@ static const char *provider_word(struct core *core, unsigned row1)
 	return row1 && core->providers[row1 - 1] ? core->providers[row1 - 1]->name : "";
 }
 
+static void considered_json(struct core *core, const struct trace_considered *c, struct json *j)
+{
+	json_object(j, NULL);
+	json_string(j, "provider", provider_word(core, c->row1));
+	json_string(j, "why", why_words[c->why]);
+	if (c->place) {
+		json_u64(j, "place", c->place);
+		json_u64(j, "wait_ns", c->wait_ns);
+		json_u64(j, "cost_ns", c->cost_ns);
+		json_u64(j, "setup_ns", c->line.setup_ns);
+		json_u64(j, "ns_per_kib", c->line.ns_per_kib);
+	}
+	json_end_object(j);
+}
+
 static void entry_json(struct core *core, const struct trace_entry *e, struct json *j)
 {
 	static const char *const places[] = {"kcfd", "hardware", "caller"};
@@ -69,13 +86,14 @@ static void entry_json(struct core *core, const struct trace_entry *e, struct js
 	json_string(j, "operation", op_word(e->op));
 	json_string(j, "mechanism", m ? m->name : "");
 	json_u64(j, "bytes", e->bytes);
-	json_array(j, "considered");
-	for (unsigned i = 0; i < e->n_considered; i++) {
-		json_object(j, NULL);
-		json_string(j, "provider", provider_word(core, e->considered[i].row1));
-		json_string(j, "why", why_words[e->considered[i].why]);
-		json_end_object(j);
+	json_string(j, "mode", e->pinned ? "context" : mode_word(e->mode));
+	if (!e->pinned) {
+		json_u64(j, "threshold", e->threshold);
+		json_bool(j, "probe", e->probe);
 	}
+	json_array(j, "considered");
+	for (unsigned i = 0; i < e->n_considered; i++)
+		considered_json(core, &e->considered[i], j);
 	json_end_array(j);
 	json_string(j, "chosen", e->provider);
 	json_string(j, "place", e->chosen ? places[e->place] : "");

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "core/core.h"
+#include "spi/cost.h"
 
 struct request_sched;
 
@@ -30,6 +31,14 @@ enum trace_why {
 	WHY_COUNT
 };
 
+/* One who was looked at, in order of registration. */
+struct trace_considered {
+	uint8_t row1, why;
+	uint8_t place; /* in the order the mode gave, from 1; 0: was no candidate */
+	uint32_t wait_ns, cost_ns; /* expected: until it would begin, and from then on */
+	struct cost_line line;     /* what cost_ns is made of */
+};
+
 struct trace_entry {
 	uint64_t number, id, bytes;
 	uint64_t queue_ns, service_ns;
@@ -41,9 +50,11 @@ struct trace_entry {
 	uint8_t chosen; /* provider row + 1 */
 	uint8_t queue_hops;
 	uint8_t status; /* KCF_QUEUED: not ended yet */
-	struct {
-		uint8_t row1, why;
-	} considered[TABLE_OFFERS];
+	uint8_t mode;   /* enum table_mode */
+	bool probe;     /* a loser was put first */
+	bool pinned;    /* the context had decided */
+	uint32_t threshold;
+	struct trace_considered considered[TABLE_OFFERS];
 	char provider[KCF_NAME_MAX];
 };
 

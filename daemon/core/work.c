@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/work.h"
 
-#include "spi/cost.h"
 
 #define STEP_NS 300u /* an HMAC, or a block of scrypt both ways */
 #define BLOCK   32u
@@ -41,8 +40,7 @@ uint64_t work_steps(const struct request *r)
 	}
 }
 
-/* Bytes that go through the provider. */
-static size_t bytes(const struct request *r)
+size_t work_bytes(const struct request *r)
 {
 	const struct stage *st = &r->sched->stage;
 	size_t in = st->in ? st->in->len : 0, out = st->out ? st->out->len : 0;
@@ -55,9 +53,23 @@ static size_t bytes(const struct request *r)
 	return in;
 }
 
-uint64_t work_cost_ns(const struct request *r, const struct offer *offer)
+uint64_t work_extra_ns(const struct request *r)
 {
-	uint64_t cost = cost_ns(offer->desc, bytes(r)), more = times(work_steps(r), STEP_NS);
+	uint64_t more = times(work_steps(r), STEP_NS);
 
-	return cost + (more < UINT64_MAX / 4 ? more : UINT64_MAX / 4);
+	return more < UINT64_MAX / 4 ? more : UINT64_MAX / 4;
+}
+
+bool work_in_company(const struct core *core, const struct request *r)
+{
+	return r->flags & REQUEST_ALWAYS_QUEUE || core->software.depth > 0 ||
+	       !list_empty(&core->turn);
+}
+
+uint64_t work_cost_ns(const struct core *core, const struct request *r, const struct offer *offer)
+{
+	bool burst = !offer->provider->hardware && work_in_company(core, r);
+
+	return cost_expect(burst ? &offer->burst.line : &offer->alone.line, work_bytes(r)) +
+	       work_extra_ns(r);
 }

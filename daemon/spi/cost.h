@@ -1,16 +1,58 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cost - what a job is expected to take, from the constants of its mechanism row. Any thread. */
+/*
+ * cost - what one job is expected to take: a fixed part and a part per byte, learned.
+ *
+ * It begins with the constants of the mechanism row. Samples (bytes, nanoseconds) go to a few
+ * classes of size. A class keeps its last COST_WINDOW, each as a multiple of what the row predicts
+ * for its size, and stands for their median: fewer than half of them may be nonsense, and what is
+ * old is forgotten. Every COST_REFIT samples the two numbers are fitted anew through the classes,
+ * lately used ones counting more; where there are none the row's own shape leads. Loop thread.
+ */
 #pragma once
 
-#include <kcf/provider.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 #define COST_SETUP_NS   1000u /* for rows that say nothing */
 #define COST_NS_PER_KIB 1000u
+#define COST_CLASSES    6u
+#define COST_WINDOW     15u
+#define COST_REFIT      5u
+#define COST_MAX_NS     1000000000u /* of either number */
+#define COST_MAX_BYTES  (1ull << 30)
 
-static inline uint64_t cost_ns(const struct kcf_mech_row *row, size_t len)
+struct cost_line {
+	uint32_t setup_ns, ns_per_kib;
+};
+
+struct cost_memory;
+
+struct cost {
+	struct cost_line line;      /* in force */
+	struct cost_line row;       /* at first */
+	struct cost_memory *memory; /* NULL: no sample yet */
+	uint32_t fits;              /* how often the line was fitted */
+};
+
+/* 0, 0: a row that says nothing. */
+void cost_init(struct cost *c, uint32_t setup_ns, uint32_t ns_per_kib);
+void cost_deinit(struct cost *c);
+/* One job of so many bytes took so long. True: the line was fitted anew. */
+bool cost_sample(struct cost *c, uint64_t bytes, uint64_t ns);
+/* How the line stands to the row, for 1 KiB; 1: as the row says. */
+double cost_ratio(const struct cost *c);
+/* Without samples of its own, what was learned of this machine elsewhere is better than nothing. */
+void cost_scale(struct cost *c, double ratio);
+/* Samples taken. */
+uint64_t cost_samples(const struct cost *c);
+
+static inline uint64_t cost_expect(const struct cost_line *l, uint64_t bytes)
 {
-	uint64_t setup = row->setup_ns ? row->setup_ns : COST_SETUP_NS;
-	uint64_t per_kib = row->ns_per_kib ? row->ns_per_kib : COST_NS_PER_KIB;
-
-	return setup + len * per_kib / 1024;
+	if (bytes > COST_MAX_BYTES)
+		bytes = COST_MAX_BYTES;
+	return l->setup_ns + bytes * l->ns_per_kib / 1024;
 }
+
+/* The smallest size from which on b takes no longer than a, up to max bytes; UINT32_MAX: there is
+ * none. */
+uint32_t cost_crossing(const struct cost_line *a, const struct cost_line *b, uint64_t max);

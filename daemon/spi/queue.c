@@ -33,6 +33,7 @@ static void item_add(struct queue *q, struct queue_share *s, struct queue_item *
 	share_activate(q, s);
 	q->depth++;
 	q->units += item->units;
+	q->cost += item->cost;
 }
 
 bool queue_push(struct queue *q, struct queue_share *s, struct queue_item *item)
@@ -60,6 +61,7 @@ void queue_remove(struct queue *q, struct queue_item *item)
 	item->share = NULL;
 	q->depth--;
 	q->units -= item->units;
+	q->cost -= item->cost;
 	if (--s->n == 0) {
 		list_remove(&s->link);
 		q->n_active--;

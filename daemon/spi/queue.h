@@ -37,6 +37,7 @@ struct queue {
 	uint32_t n_active;
 	uint32_t depth; /* items */
 	uint64_t units; /* of all items */
+	uint64_t cost;  /* of all items */
 	uint64_t bound; /* units at most */
 };
 

@@ -3,8 +3,8 @@
  * table - what kcfd publishes to every client: mechanisms, offers, providers, policy, live hints.
  *
  * One memfd, written by kcfd's loop alone, mapped read-only by clients. Structure and policy are two copies and a
- * generation word: the copy in force is copies[generation & 1]. Thresholds and live lines are single words, written in
- * place: hints, read relaxed. A reader makes a private snapshot; after three failed tries it keeps its last good one.
+ * generation word: the copy in force is copies[generation & 1]. Thresholds, live lines and costs are single words, written
+ * in place: hints, read relaxed. A reader makes a private snapshot; after three failed tries it keeps its last good one.
  * The writer never rewrites the copy in force. Integers are little-endian, the machine's own (x86-64, arm64).
  */
 #pragma once
@@ -93,7 +93,12 @@ struct table {
 	uint32_t thresholds[TABLE_MECHS]; /* by mech index; bytes */
 	struct table_live live[TABLE_PROVIDERS];
 	struct table_copy copies[2];
+	/* By mech index and place among its offers: what a job alone is expected to take, learned;
+	 * TABLE_COST(). 0: as the offer says. */
+	uint64_t costs[TABLE_MECHS][TABLE_OFFERS];
 };
+
+#define TABLE_COST(setup_ns, ns_per_kib) ((uint64_t)(ns_per_kib) << 32 | (uint32_t)(setup_ns))
 
 /* ---- writer: kcfd's loop ---- */
 

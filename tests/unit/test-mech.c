@@ -102,10 +102,15 @@ START_TEST(settings_are_checked_and_explained)
 			 KCF_ARGUMENTS_BAD);
 	ck_assert_int_eq(core_set(world.core, "software_queue", "256", err, sizeof(err)),
 			 KCF_ARGUMENTS_BAD); /* too small for the connections */
-	ck_assert_int_eq(core_set(world.core, "mode all", "adaptive", err, sizeof(err)),
+	ck_assert_int_eq(core_set(world.core, "mode all", "adaptiv", err, sizeof(err)),
 			 KCF_ARGUMENTS_BAD);
+	ck_assert_ptr_nonnull(strstr(err, "adaptive"));
+	ck_assert_int_eq(core_set(world.core, "mode CKM_NOTHING", "adaptive", err, sizeof(err)),
+			 KCF_NOT_FOUND);
 	ck_assert_int_eq(core_set(world.core, "mode all", "hardware-first", err, sizeof(err)),
 			 KCF_SUCCESS);
+	ck_assert_int_eq(core_set(world.core, "threshold CKM_AES_GCM", "soon", err, sizeof(err)),
+			 KCF_ARGUMENTS_BAD);
 	ck_assert_int_eq(core_set(world.core, "openssl.nothing", "1", err, sizeof(err)),
 			 KCF_NOT_FOUND);
 	ck_assert_int_eq(core_set(world.core, "weight 1000", "3", err, sizeof(err)), KCF_SUCCESS);

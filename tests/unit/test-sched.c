@@ -428,8 +428,11 @@ START_TEST(counts_and_traces_what_it_did)
 	core_trace(world.core, &j, 1);
 	json_end_object(&j);
 	ck_assert_ptr_nonnull(
-		strstr(j.text, "\"considered\":[{\"provider\":\"openssl\",\"why\":\"chosen\"}],"
-			       "\"chosen\":\"openssl\",\"place\":\"kcfd\",\"queue_hops\":0"));
+		strstr(j.text, "\"mode\":\"hardware-first\",\"threshold\":4096,\"probe\":false,"
+			       "\"considered\":[{\"provider\":\"openssl\",\"why\":\"chosen\","
+			       "\"place\":1,\"wait_ns\":0,\"cost_ns\":"));
+	ck_assert_ptr_nonnull(
+		strstr(j.text, "\"chosen\":\"openssl\",\"place\":\"kcfd\",\"queue_hops\":0"));
 	json_deinit(&j);
 	json_init(&j);
 	core_consumers(world.core, &j);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/learn.h"
+
+#include "core/private.h"
+#include "core/work.h"
+
+#define COMPANY 8u /* jobs of one submit that are company, where the row does not say */
+
+bool learn_wants(struct core *core)
+{
+	return ++core->learn_tick % LEARN_EVERY == 0;
+}
+
+static bool teaches(const struct request *r)
+{
+	const struct request_sched *s = r->sched;
+
+	return s->job.status == KCF_SUCCESS && s->stage.phase == KCF_SINGLE && !s->stage.fused &&
+	       !work_steps(r);
+}
+
+/* An offer may be learned of in one way and asked about in the other: then the machine's pace
+ * counts. */
+static void learned(struct core *core, struct offer *offer, struct cost *one, struct cost *other)
+{
+	cost_scale(other, cost_ratio(one));
+	mech_publish_cost(core, offer);
+}
+
+static void sample(struct core *core, struct offer *offer, bool company, uint64_t bytes,
+		   uint64_t ns)
+{
+	struct cost *one = company ? &offer->burst : &offer->alone;
+
+	if (offer->mech && cost_sample(one, bytes, ns))
+		learned(core, offer, one, company ? &offer->alone : &offer->burst);
+}
+
+void learn_submit(struct core *core, struct request *const *rs, unsigned n, uint64_t ns)
+{
+	const struct request_sched *first = rs[0]->sched;
+	struct offer *offer = &first->provider->offers[first->offer->row];
+	uint32_t company = offer->desc->lanes ? offer->desc->lanes : COMPANY;
+	uint64_t bytes = 0;
+
+	if (n > 1 && n < company) /* neither one nor the other */
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		if (rs[i]->sched->offer != offer || !teaches(rs[i]))
+			return;
+		bytes += work_bytes(rs[i]);
+	}
+	sample(core, offer, n > 1, bytes / n, ns / n);
+}
+
+void learn_device(struct core *core, struct request *r, uint64_t ns)
+{
+	struct request_sched *s = r->sched;
+	struct offer *offer = &s->provider->offers[s->offer->row];
+	uint64_t bytes = work_bytes(r), alone = cost_expect(&offer->alone.line, bytes);
+
+	if (!teaches(r))
+		return;
+	/* with others before it, only what it took less than alone says something of the job */
+	if (!s->ahead || ns < alone)
+		sample(core, offer, false, bytes, ns);
+	if (s->ahead)
+		cost_sample(&s->provider->behind, 0, ns > alone ? (ns - alone) / s->ahead : 1);
+}

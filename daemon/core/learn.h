@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * learn - what jobs took goes back to the costs of their offers.
+ *
+ * Of the many jobs one submit in LEARN_EVERY is looked at. Only what went well, in one part, and
+ * whose length says how much work it was teaches anything. Loop thread.
+ */
+#pragma once
+
+#include "core/core.h"
+
+#define LEARN_EVERY 16u
+
+/* Is the submit that comes now to be looked at? */
+bool learn_wants(struct core *core);
+/* n jobs of one submit took ns together. */
+void learn_submit(struct core *core, struct request *const *rs, unsigned n, uint64_t ns);
+/* A device answered after ns. */
+void learn_device(struct core *core, struct request *r, uint64_t ns);
