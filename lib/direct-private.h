@@ -15,6 +15,7 @@
 
 #define DIRECT_ASYNC_MAX_NS                                                                        \
 	200000u            /* an asynchronous call computes in the caller's thread below this */
+#define PLAN_FAST     2u   /* providers a plan can lead to without a walk */
 #define DIRECT_HIDDEN 256u /* fixed mechanism numbers below this have a hidden template each */
 
 /* On a page of its own that a fork wipes. */
@@ -57,6 +58,7 @@ struct direct {
 /* One offer. */
 struct plan_step {
 	uint16_t provider; /* table row */
+	uint16_t offer;    /* place among the mechanism's offers in the table */
 	bool hardware;
 	bool here;                   /* its module can run in this process */
 	const struct instance *inst; /* here, once its module was opened */
@@ -67,6 +69,15 @@ struct plan_step {
 	uint32_t setup_ns, ns_per_kib;
 	uint64_t max_input;
 	uint32_t key_min_bits, key_max_bits, key_step_bits;
+};
+
+/* A step, and what is prepared with it, where every call of a length in range ends whose class the
+ * step permits. */
+struct plan_fast {
+	struct prepared *prep; /* atomic; NULL: not used yet. What follows is set before */
+	uint64_t range;        /* atomic; first length, and last one << 32 */
+	uint16_t step;
+	uint16_t rivals; /* steps that could do it too; a bit each */
 };
 
 struct direct_plan {
@@ -85,9 +96,8 @@ struct direct_plan {
 	uint32_t n_steps;
 	bool any_hardware;
 	struct plan_step steps[TABLE_OFFERS];
-	/* not content. The first step and what is prepared with it, if every call whose class and
-	 * length it permits ends there; NULL until that is known. */
-	struct prepared *fast_prep; /* atomic */
+	/* not content */
+	struct plan_fast fast[PLAN_FAST];
 };
 
 /* A template with one provider. */
@@ -151,6 +161,9 @@ static inline bool plan_is_current(const struct direct *d, const struct direct_p
 
 /* The current plan of a template, made if need be; NULL: out of memory. */
 struct direct_plan *plan_get(struct direct *d, struct kcf_template *t);
+
+/* ---- direct-order.c ---- */
+
 /* What a call asks of a plan. */
 struct plan_query {
 	uint32_t classes;
@@ -164,11 +177,31 @@ struct plan_query {
 /* The steps that permit it, best first. Returns how many; if none, *ret_status says why. */
 unsigned plan_order(struct direct *d, const struct direct_plan *p, const struct plan_query *q,
 		    const struct plan_step **ret, enum kcf_status *ret_status);
-/* s was prepared: if no call can have another choice, the next ones need not ask. */
-void plan_note_fast(struct direct_plan *p, const struct plan_step *s, struct prepared *prep);
+/* The first of order was prepared: where no call of such a length can have another choice, the next
+ * ones need not ask. */
+void plan_note_fast(struct direct *d, struct direct_plan *p, const struct plan_step *const *order,
+		    unsigned n, struct prepared *prep);
+/* The costs may have moved: are the ranges still right? */
+void plan_look_again(struct direct *d, struct direct_plan *p);
+/* NULL: the long way. */
+static inline const struct plan_fast *plan_fast(const struct direct_plan *p, size_t len)
+{
+	for (unsigned i = 0; i < PLAN_FAST; i++) {
+		const struct plan_fast *f = &p->fast[i];
+		uint64_t range;
+
+		if (!__atomic_load_n(&f->prep, __ATOMIC_ACQUIRE))
+			return NULL;
+		range = __atomic_load_n(&f->range, __ATOMIC_RELAXED);
+		if (len >= (uint32_t)range && len <= range >> 32)
+			return f;
+	}
+	return NULL;
+}
 /* May the device be given work without waiting? A hint. */
 bool plan_is_free(struct direct *d, const struct plan_step *s);
 bool plan_is_denied(struct direct *d, const struct direct_plan *p);
+/* By the mechanism row, whatever was learned. */
 uint64_t plan_cost_ns(const struct plan_step *s, size_t len);
 
 /* ---- direct-template.c ---- */
@@ -264,7 +297,7 @@ static inline bool half_param_ok(const struct direct_plan *p, const struct kcf_m
 
 /* One job of a single-part call on the calling thread: counted, output wiped if decryption failed.
  * Sets out->used. */
-enum kcf_status run_single(struct direct *d, const struct direct_plan *p, const struct plan_step *s,
+enum kcf_status run_single(struct direct *d, struct direct_plan *p, const struct plan_step *s,
 			   struct prepared *prep, const struct op_call *call,
 			   const struct call_io *io);
 

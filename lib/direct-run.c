@@ -38,7 +38,7 @@ static void wipe_output(const struct kcf_job *job)
 	iov_wipe(job->out, job->n_out, len);
 }
 
-enum kcf_status run_single(struct direct *d, const struct direct_plan *p, const struct plan_step *s,
+enum kcf_status run_single(struct direct *d, struct direct_plan *p, const struct plan_step *s,
 			   struct prepared *prep, const struct op_call *call,
 			   const struct call_io *io)
 {
@@ -66,8 +66,10 @@ enum kcf_status run_single(struct direct *d, const struct direct_plan *p, const 
 	job.check_len = io->check.len;
 	job.status = KCF_FAILED;
 	job.out_len = 0;
-	if (__builtin_expect(count_is_sample(&at), 0))
+	if (__builtin_expect(count_is_sample(&at), 0)) {
+		plan_look_again(d, p);
 		start = count_now_ns();
+	}
 	tstate_run(ts, &job);
 	if (__builtin_expect(start != 0, 0))
 		ns = count_now_ns() - start;

@@ -65,15 +65,16 @@ static bool is_too_long(const struct kcf_call_req *req, const struct plan_step *
 	return !is_sync(req) && plan_cost_ns(s, len) >= DIRECT_ASYNC_MAX_NS;
 }
 
-static enum kcf_status try_step(struct direct *d, struct half *h, const struct plan_step *s,
+static enum kcf_status try_step(struct direct *d, struct half *h, unsigned i,
 				const struct op_call *call, const struct call_io *io)
 {
+	const struct plan_step *s = h->order[i];
 	struct prepared *prep = NULL;
 	bool owned;
 	enum kcf_status status = half_prepare(d, h, s, &prep, &owned);
 
-	if (status == KCF_SUCCESS && !owned)
-		plan_note_fast(h->plan, s, prep);
+	if (status == KCF_SUCCESS && !owned && !i && !(call->req && call->req->preference))
+		plan_note_fast(d, h->plan, h->order, h->n, prep);
 	if (status == KCF_SUCCESS)
 		status = run_single(d, h->plan, s, prep, call, io);
 	if (owned)
@@ -107,7 +108,7 @@ static enum direct_verdict walk(struct direct *d, struct half *h, const struct o
 		const struct plan_step *s = h->order[i];
 
 		if (s->here && !is_too_long(call->req, s, len)) {
-			*ret_status = try_step(d, h, s, call, io);
+			*ret_status = try_step(d, h, i, call, io);
 			if (!status_is_provider_fault(*ret_status))
 				return DIRECT_DONE;
 			/* not (or not any more) in this process: as if it had never been */
@@ -257,12 +258,11 @@ static __attribute__((noinline)) enum direct_verdict decide(struct direct *d,
 	return walk(d, &h, call, io, ret_status);
 }
 
-/* May this call take the first step of its plan without a walk? */
-static inline bool is_plain(const struct direct_plan *p, const struct op_call *call,
+/* May this call take that step of its plan without a walk? */
+static inline bool is_plain(const struct plan_step *s, const struct op_call *call,
 			    const struct call_io *io)
 {
 	const struct kcf_call_req *req = call->req;
-	const struct plan_step *s = &p->steps[0];
 
 	if (!(s->classes & op_classes[call->op]) || io->in.len > s->max_input)
 		return false;
@@ -289,9 +289,9 @@ static inline struct kcf_template *ready_template(struct direct *d, const struct
 enum direct_verdict direct_call(struct direct *d, const struct op_call *call,
 				enum kcf_status *ret_status)
 {
-	const struct direct_plan *p;
+	const struct plan_fast *fast;
+	struct direct_plan *p;
 	struct kcf_template *t;
-	struct prepared *prep;
 	struct call_io io;
 	uint8_t shape;
 
@@ -301,14 +301,14 @@ enum direct_verdict direct_call(struct direct *d, const struct op_call *call,
 		return DIRECT_DONE;
 	t = ready_template(d, call);
 	p = t ? __atomic_load_n(&t->plan, __ATOMIC_ACQUIRE) : NULL;
-	prep = p ? __atomic_load_n(&p->fast_prep, __ATOMIC_ACQUIRE) : NULL;
-	if (!prep || !plan_is_current(d, p) || !is_plain(p, call, &io))
+	fast = p ? plan_fast(p, io.in.len) : NULL;
+	if (!fast || !plan_is_current(d, p) || !is_plain(&p->steps[fast->step], call, &io))
 		return decide(d, call, shape, &io, ret_status);
 	if (!half_param_ok(p, call->mech, true)) {
 		*ret_status = KCF_MECHANISM_PARAM_INVALID;
 		return DIRECT_DONE;
 	}
-	*ret_status = run_single(d, p, &p->steps[0], prep, call, &io);
+	*ret_status = run_single(d, p, &p->steps[fast->step], fast->prep, call, &io);
 	if (!status_is_provider_fault(*ret_status))
 		return DIRECT_DONE;
 	return decide(d, call, shape, &io, ret_status);

@@ -101,7 +101,7 @@ START_TEST(what_a_failed_decryption_wrote_is_wiped)
 	const struct instance inst = {.desc = &desc};
 	const struct kcf_key_data key = {KCF_KEY_RAW, key_bytes, 1};
 	const struct kcf_mechanism m = {KCF_M_AES_GCM, 0, NULL};
-	const struct direct_plan plan = {.number = KCF_M_AES_GCM};
+	struct direct_plan plan = {.number = KCF_M_AES_GCM};
 	const struct plan_step step = {.provider = 5};
 	uint8_t in[40] = "ciphertext", out[40];
 	struct iovec pieces[3] = {{out, 10}, {out + 10, 10}, {out + 20, 20}};
