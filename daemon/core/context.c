@@ -133,6 +133,15 @@ static void context_check_free(struct context *c)
 	free(c);
 }
 
+void context_drop_late(const struct request *r)
+{
+	const struct request_sched *s = r->sched;
+	const struct instance *inst = &s->provider->inst;
+
+	if (s->stage.phase == KCF_INIT && s->job.status == KCF_SUCCESS && s->job.ctx)
+		inst->desc->ops->context_free(inst->prov, s->job.ctx);
+}
+
 void context_job_back(struct context *c)
 {
 	c->flying = NULL;

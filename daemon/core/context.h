@@ -56,7 +56,9 @@ void context_go_on(struct request *r);
 bool context_may_use(const struct context *c, const struct provider *p);
 /* A job of r ended. */
 void context_job_ended(struct request *r, enum kcf_status status);
-/* A job came back after its request was done. */
+/* r's job came back after r was done: if it began a context at its provider, nobody will use that. */
+void context_drop_late(const struct request *r);
+/* And then, when the job holds nothing any more. */
 void context_job_back(struct context *c);
 /* r is done: the next one's turn. */
 void context_request_done(struct request *r, enum kcf_status status);

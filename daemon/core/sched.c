@@ -385,6 +385,8 @@ void sched_returned(struct core *core, struct request *r)
 	}
 	/* ended early: nobody waits for this job any more */
 	wheel_disarm(&core->wheel, &s->timer);
+	if (c)
+		context_drop_late(r);
 	drop_private(s);
 	s->at = AT_NOWHERE;
 	s->hidden = NULL;

@@ -2,6 +2,7 @@
 /* Multi-part operations: contexts, requests of steps, dual operations. */
 #include "unit/core-world.h"
 
+#include <semaphore.h>
 #include "core/context.h"
 
 static const uint8_t key[32] = "0123456789abcdef0123456789abcdef";
@@ -167,6 +168,82 @@ START_TEST(close_cancels_what_is_queued_on_it)
 		ck_assert_int_eq(wait(&s[i]), KCF_CANCELED);
 	ck_assert_uint_eq(world.consumer->charged[CHARGE_CONTEXT], 0);
 	ck_assert(list_empty(&world_provider("openssl")->contexts));
+}
+END_TEST
+
+START_TEST(a_closed_context_is_charged_until_its_job_is_back)
+{
+	const struct provider *dev;
+
+	ck_assert_int_eq(world_load("fault", "dev", "gate=closed", NULL), KCF_SUCCESS);
+	dev = world_provider("dev");
+	open_context(KCF_OP_DIGEST, sha, NULL);
+	part(&s[0], KCF_INIT, NULL, 0);
+	s[0].r->preference = KCF_ONLY_HARDWARE;
+	sent_submit(&s[0]);
+	world_turn();
+	ck_assert_uint_eq(dev->n_flying, 1);
+	context_close(ctx);
+	ctx = NULL;
+	ck_assert_uint_eq(world.consumer->charged[CHARGE_CONTEXT], 1);
+	ck_assert_int_eq(wait(&s[0]), KCF_CANCELED);
+	while (dev->n_flying) {
+		ck_assert_uint_eq(world.consumer->charged[CHARGE_CONTEXT], 1);
+		uv_run(&world.loop, UV_RUN_ONCE);
+	}
+	ck_assert_uint_eq(world.consumer->charged[CHARGE_CONTEXT], 0);
+}
+END_TEST
+
+/* openssl, whose inits wait for a word and whose contexts are counted. */
+static struct {
+	const struct kcf_provider_desc *desc;
+	sem_t go;
+	unsigned n_made, n_freed;
+} slow;
+
+static unsigned slow_submit(void *prov, struct kcf_job *const *jobs, unsigned n)
+{
+	if (jobs[0]->phase == KCF_INIT)
+		sem_wait(&slow.go);
+	n = slow.desc->ops->submit(prov, jobs, n);
+	slow.n_made += jobs[0]->phase == KCF_INIT && jobs[0]->status == KCF_SUCCESS;
+	return n;
+}
+
+static void slow_context_free(void *prov, void *context)
+{
+	slow.n_freed++;
+	slow.desc->ops->context_free(prov, context);
+}
+
+START_TEST(a_context_begun_after_its_request_was_done_is_freed)
+{
+	struct instance *inst = &world_provider("openssl")->inst;
+	struct kcf_provider_desc desc = *inst->desc;
+	struct kcf_provider_ops ops = *inst->desc->ops;
+	struct tmpl *sha3 = world_tmpl(KCF_M_SHA3_512, NULL, 0); /* long: a worker's */
+
+	slow.desc = inst->desc;
+	sem_init(&slow.go, 0, 0);
+	ops.submit = slow_submit;
+	ops.context_free = slow_context_free;
+	desc.ops = &ops;
+	inst->desc = &desc;
+	open_context(KCF_OP_DIGEST, sha3, NULL);
+	call(&s[0], KCF_INIT, NULL, 0);
+	world_turn();
+	ck_assert_int_eq(s[0].r->state, REQUEST_RUNNING);
+	context_close(ctx);
+	ctx = NULL;
+	ck_assert_int_eq(wait(&s[0]), KCF_CANCELED);
+	sem_post(&slow.go);
+	while (world.consumer->charged[CHARGE_CONTEXT])
+		uv_run(&world.loop, UV_RUN_ONCE);
+	ck_assert_uint_eq(slow.n_made, 1);
+	ck_assert_uint_eq(slow.n_freed, 1);
+	inst->desc = slow.desc;
+	tmpl_unref(sha3);
 }
 END_TEST
 
@@ -641,6 +718,8 @@ int main(void)
 	tcase_add_test(tc, cancel_of_the_first_passes_the_turn);
 	tcase_add_test(tc, cancel_of_one_that_waits_for_its_turn_ends_the_context);
 	tcase_add_test(tc, close_cancels_what_is_queued_on_it);
+	tcase_add_test(tc, a_closed_context_is_charged_until_its_job_is_back);
+	tcase_add_test(tc, a_context_begun_after_its_request_was_done_is_freed);
 	tcase_add_test(tc, never_queue_does_not_wait_for_a_turn);
 	tcase_add_test(tc, a_bad_beginning_ends_it);
 	tcase_add_test(tc, aead_decryption_shows_nothing_before_its_tag_was_right);
