@@ -121,6 +121,22 @@ static void contexts(void)
 	put(&drop, 0, SCRIPT_TURN, 0);
 }
 
+/* The client goes, by a frame that is none, while a worker may be at its context. */
+static void goes_while_at_work(void)
+{
+	static const uint8_t garbage[] = {0, SCRIPT_RAW, 9, 2, 0, 0, 0, 'd', 'd'};
+	struct wire_msg m = op(KCF_OP_DIGEST, KCF_M_SHA3_512, 0, 0);
+
+	m.op.context = CONTEXT;
+	m.op.phase = KCF_INIT;
+	put_op(&m, 1, 0);
+	m.op.phase = KCF_UPDATE;
+	m.op.in_len = 77;
+	put_op(&m, 2, SCRIPT_TURN);
+	memcpy(buf + used, garbage, sizeof(garbage));
+	used += sizeof(garbage);
+}
+
 static void steps(void)
 {
 	struct wire_step s[3] = {{.kind = KCF_STEP_INIT},
@@ -240,7 +256,7 @@ static void save_conversations(const char *dir)
 		const char *name;
 		void (*make)(void);
 	} all[] = {{"single", single_ops}, {"templates", templates}, {"contexts", contexts},
-		   {"steps", steps},	   {"arena", arena},	     {"keys", keys},
+		   {"goes", goes_while_at_work}, {"steps", steps},	   {"arena", arena},	     {"keys", keys},
 		   {"queries", queries}};
 
 	for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
