@@ -19,12 +19,22 @@ static bool teaches(const struct request *r)
 	       !work_steps(r);
 }
 
-/* An offer may be learned of in one way and asked about in the other: then the machine's pace
- * counts. */
-static void learned(struct core *core, struct offer *offer, struct cost *one, struct cost *other)
+/* Of this software something is known now. What nothing is known of - it in the other way, other
+ * software with the same work - is not to look better for that. */
+static void learned(struct core *core, const struct offer *offer, const struct cost *one)
 {
-	cost_scale(other, cost_ratio(one));
-	mech_publish_cost(core, offer);
+	const struct mech *m = offer->mech;
+
+	for (unsigned i = 0; i < m->n_offers; i++) {
+		struct offer *other = m->offers[i];
+
+		if (other->provider->hardware != offer->provider->hardware ||
+		    (other->provider->hardware && other != offer))
+			continue;
+		cost_follow(&other->alone, one);
+		cost_follow(&other->burst, one);
+		mech_publish_cost(core, other);
+	}
 }
 
 static void sample(struct core *core, struct offer *offer, bool company, uint64_t bytes,
@@ -33,7 +43,7 @@ static void sample(struct core *core, struct offer *offer, bool company, uint64_
 	struct cost *one = company ? &offer->burst : &offer->alone;
 
 	if (offer->mech && cost_sample(one, bytes, ns))
-		learned(core, offer, one, company ? &offer->alone : &offer->burst);
+		learned(core, offer, one);
 }
 
 void learn_submit(struct core *core, struct request *const *rs, unsigned n, uint64_t ns)

@@ -5,7 +5,7 @@
 
 #define CLASS_MIN  5u       /* samples before a class says anything */
 #define AGE        64.0     /* samples elsewhere that halve a class's weight */
-#define PRIOR      0.25     /* weight of the row's shape, against up to COST_WINDOW of a class */
+#define PRIOR      0.05     /* weight of the row's shape, against up to COST_WINDOW of a class */
 #define PRIOR_AT   16384.0  /* bytes; its other point is 0 */
 
 /* One range of sizes. */
@@ -150,16 +150,14 @@ bool cost_sample(struct cost *c, uint64_t bytes, uint64_t ns)
 	return m->samples % COST_REFIT == 0 && fit(c);
 }
 
-double cost_ratio(const struct cost *c)
+void cost_follow(struct cost *c, const struct cost *other)
 {
-	return (c->line.setup_ns + (double)c->line.ns_per_kib) / predicted(c, 1024);
-}
+	const struct cost_line *l = &other->line, *row = &other->row;
 
-void cost_scale(struct cost *c, double ratio)
-{
 	if (!c->fits)
-		c->line = (struct cost_line){clamp(c->row.setup_ns * ratio),
-					     clamp(c->row.ns_per_kib * ratio)};
+		c->line = (struct cost_line){
+			clamp((double)c->row.setup_ns * l->setup_ns / row->setup_ns),
+			clamp((double)c->row.ns_per_kib * l->ns_per_kib / row->ns_per_kib)};
 }
 
 uint64_t cost_samples(const struct cost *c)

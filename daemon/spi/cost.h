@@ -39,10 +39,9 @@ void cost_init(struct cost *c, uint32_t setup_ns, uint32_t ns_per_kib);
 void cost_deinit(struct cost *c);
 /* One job of so many bytes took so long. True: the line was fitted anew. */
 bool cost_sample(struct cost *c, uint64_t bytes, uint64_t ns);
-/* How the line stands to the row, for 1 KiB; 1: as the row says. */
-double cost_ratio(const struct cost *c);
-/* Without samples of its own, what was learned of this machine elsewhere is better than nothing. */
-void cost_scale(struct cost *c, double ratio);
+/* Without samples of its own, c departs from its row as the other one was found to: the same machine
+ * runs both. */
+void cost_follow(struct cost *c, const struct cost *other);
 /* Samples taken. */
 uint64_t cost_samples(const struct cost *c);
 

@@ -149,12 +149,16 @@ START_TEST(pace_of_the_machine_is_taken_over_until_there_are_samples)
 	struct cost burst;
 
 	cost_init(&burst, 100, 400);
-	feed(20, 1024, 3000, 6000);
-	cost_scale(&burst, cost_ratio(&c));
+	for (unsigned i = 0; i < 20; i++) {
+		feed(1, 0, 3000, 8000);
+		feed(1, 16384, 3000, 8000);
+	}
+	cost_follow(&burst, &c);
 	ck_about(burst.line.setup_ns, 300);
-	ck_about(burst.line.ns_per_kib, 1200);
-	cost_scale(&c, 100);
-	ck_about(cost_expect(&c.line, 1024), 9000); /* it has its own */
+	ck_about(burst.line.ns_per_kib, 1600);
+	burst.line = burst.row;
+	cost_follow(&c, &burst);
+	ck_about(cost_expect(&c.line, 1024), 11000); /* it has its own */
 }
 END_TEST
 
