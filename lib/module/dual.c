@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * dual - encrypt+MAC and MAC+decrypt as two jobs on one thread.
+ * dual - encrypt+MAC and MAC+decrypt on one thread: as one job where one provider does both in one,
+ * else as two.
  *
- * The MAC is over the ciphertext. Decryption begins only after the MAC was found right, so nothing
- * is written before; an error after the first written byte wipes the output. Thread: any; the
- * caller owns the job.
+ * The MAC is over the ciphertext. Of two jobs decryption begins only after the MAC was found right,
+ * so nothing is written before. An error after the first written byte wipes the output. Thread:
+ * any; the caller owns the job.
  */
 #include "base/iov.h"
-#include "module/prepared.h"
+#include "module/burst.h"
 
 #define MAC_LEN_MAX 64u
 
@@ -126,16 +127,65 @@ static void mac_decrypt(struct dual_job *job)
 	}
 }
 
+/* ---- one job ---- */
+
+bool dual_is_native(const struct prepared *cipher, const struct prepared *mac)
+{
+	const struct instance *inst = cipher->inst;
+
+	return mac->inst == inst && inst->desc->ops->dual &&
+	       inst->desc->ops->dual(inst->prov, cipher->row, mac->row);
+}
+
+void dual_to_job(const struct dual_job *dual, struct kcf_job *ret)
+{
+	cipher_job(dual, dual->op, ret);
+	ret->param2 = dual->mac_param;
+	ret->check = dual->check;
+	ret->n_check = dual->n_check;
+	ret->check_len = dual->check_len;
+}
+
+void dual_from_job(struct dual_job *dual, const struct kcf_job *job)
+{
+	bool known = job->status == KCF_SUCCESS || job->status == KCF_BUFFER_TOO_SMALL;
+
+	dual->status = job->status;
+	dual->out_len = known ? job->out_len : 0;
+	dual->mac_len = known && dual->op == KCF_OP_ENCRYPT_MAC ? job->mac_len : 0;
+	if (job_failed_late(job->status))
+		iov_wipe(dual->out, dual->n_out, dual->out_room);
+}
+
+static void run_native(struct dual_job *dual)
+{
+	struct tstate *cipher = prepared_thread(dual->cipher, &dual->status), *mac = NULL;
+	struct kcf_job job;
+	struct burst burst;
+
+	if (cipher)
+		mac = prepared_thread(dual->mac, &dual->status);
+	if (!mac)
+		return;
+	dual_to_job(dual, &job);
+	burst_begin(&burst);
+	if (burst_add(&burst, cipher, mac, &job))
+		burst_submit(&burst, 0);
+	burst_end(&burst);
+	dual_from_job(dual, &job);
+}
+
 void dual_run(struct dual_job *job)
 {
 	job->out_len = 0;
 	job->mac_len = 0;
-	if (job->n_out > IOV_COUNT_MAX)
+	if (job->n_out > IOV_COUNT_MAX ||
+	    (job->op != KCF_OP_ENCRYPT_MAC && job->op != KCF_OP_MAC_DECRYPT))
 		job->status = KCF_ARGUMENTS_BAD;
+	else if (dual_is_native(job->cipher, job->mac))
+		run_native(job);
 	else if (job->op == KCF_OP_ENCRYPT_MAC)
 		encrypt_mac(job);
-	else if (job->op == KCF_OP_MAC_DECRYPT)
-		mac_decrypt(job);
 	else
-		job->status = KCF_ARGUMENTS_BAD;
+		mac_decrypt(job);
 }

@@ -4,36 +4,16 @@
  *
  * A tstate is known to two: its thread's table and its prepared's list; whoever lets go last frees
  * it. Its provider state is wiped once, by whoever exchanges IDLE for DEAD: the dropper, the
- * exiting thread, or, when the exchange at the end of a run gives DEAD, the runner. Edges of
- * tstate.state:
- *
- *   IDLE -> BUSY (run) -> IDLE          IDLE -> DEAD (wiped by who did it)          BUSY -> DEAD
- * (wiped by the runner)
+ * exiting thread, or, when the exchange at the end of a run gives DEAD, the runner.
  *
  * Serials are never used again, so a table may keep dead entries until it grows. The list locks are
  * held over fork.
  */
-#include "module/prepared.h"
+#include "module/tstate.h"
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { STATE_IDLE = 0, STATE_BUSY, STATE_DEAD };
-
-struct tstate {
-	uint32_t state; /* atomic */
-	uint32_t row;
-	void *thread;
-	void *tmpl;
-	void *prov;
-	unsigned (*submit)(void *prov, struct kcf_job *const *jobs, unsigned n);
-	void *data[TSTATE_DATA];
-	/* off the path of a run */
-	struct prepared *p;
-	uint32_t refs;               /* atomic: the table's and the list's */
-	struct tstate *next, **link; /* in p->states; link NULL when not in it. Locked. */
-};
 
 /* ---- locks ---- */
 
@@ -264,6 +244,8 @@ static struct tstate *tstate_new(struct prepared *p, enum kcf_status *ret_status
 	ts->p = p;
 	ts->row = p->row;
 	ts->tmpl = p->tmpl;
+	ts->inst = p->inst;
+	ts->key_len = p->key_len;
 	ts->prov = p->inst->prov;
 	ts->submit = p->inst->desc->ops->submit;
 	ts->refs = 2;
@@ -364,6 +346,7 @@ enum kcf_status prepared_new(const struct instance *inst, uint32_t row,
 	p->serial = __atomic_add_fetch(&last_serial, 1, __ATOMIC_RELAXED);
 	p->inst = inst;
 	p->row = row;
+	p->key_len = key ? (uint32_t)key->len : 0;
 	p->generation = inst->generation;
 	p->refs = p->live = p->pins = 1;
 	*ret = p;
@@ -482,9 +465,7 @@ static void run_beside(struct tstate *ts, uint32_t state, struct kcf_job *const 
 	ops->thread_state_free(ts->prov, thread);
 }
 
-/* The prepared was dropped meanwhile: wiping was left to this run. The thread's table keeps its
- * entry. */
-static __attribute__((noinline, cold)) void run_last(struct tstate *ts)
+void tstate_end(struct tstate *ts)
 {
 	__atomic_store_n(&ts->state, STATE_DEAD, __ATOMIC_RELEASE);
 	tstate_wipe(ts);
@@ -493,19 +474,14 @@ static __attribute__((noinline, cold)) void run_last(struct tstate *ts)
 
 static inline void run_jobs(struct tstate *ts, struct kcf_job *const *jobs, unsigned n)
 {
-	uint32_t state = STATE_IDLE;
+	uint32_t state = tstate_claim(ts);
 
-	/* Both pair with the exchange in states_kill(). */
-	if (__builtin_expect(!__atomic_compare_exchange_n(&ts->state, &state, STATE_BUSY, false,
-							  __ATOMIC_ACQUIRE, __ATOMIC_RELAXED),
-			     0)) {
+	if (__builtin_expect(state != STATE_IDLE, 0)) {
 		run_beside(ts, state, jobs, n);
 		return;
 	}
 	jobs_submit(ts, ts->thread, jobs, n);
-	if (__builtin_expect(
-		    __atomic_exchange_n(&ts->state, STATE_IDLE, __ATOMIC_ACQ_REL) == STATE_DEAD, 0))
-		run_last(ts);
+	tstate_release(ts);
 }
 
 void tstate_run(struct tstate *ts, struct kcf_job *job)

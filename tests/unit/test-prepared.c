@@ -1,170 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * test-prepared - templates and their states per thread, over a provider that counts what lives.
- *
- * Its "cipher" is an exclusive or with the key's first byte; its MAC the sum of all bytes plus the
- * key, 4 bytes.
  */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "module/prepared.h"
+#include "fake-xor.h"
 #include "test-main.h"
-
-static int n_templates, n_states; /* alive */
-static int submits;
-static void (*during_run)(void);
-
-struct fake_tmpl {
-	uint8_t key;
-	int n_states;
-};
-
-struct fake_state {
-	uint8_t key;
-	struct fake_tmpl *tmpl;
-};
-
-static enum kcf_status fake_start(const struct kcf_host *host, void **ret)
-{
-	*ret = NULL;
-	return KCF_SUCCESS;
-}
-
-static void fake_stop(void *prov)
-{
-}
-
-static enum kcf_status fake_template_new(void *prov, uint32_t row, const struct kcf_key_data *key,
-					 void **ret)
-{
-	struct fake_tmpl *t = calloc(1, sizeof(*t));
-
-	t->key = key ? key->bytes[0] : 0;
-	*ret = t;
-	__atomic_fetch_add(&n_templates, 1, __ATOMIC_RELAXED);
-	return KCF_SUCCESS;
-}
-
-static void fake_template_free(void *prov, void *tmpl)
-{
-	/* never before its last state */
-	ck_assert_int_eq(__atomic_load_n(&((struct fake_tmpl *)tmpl)->n_states, __ATOMIC_RELAXED),
-			 0);
-	free(tmpl);
-	__atomic_fetch_sub(&n_templates, 1, __ATOMIC_RELAXED);
-}
-
-static enum kcf_status fake_state_new(void *prov, void *tmpl, void **ret)
-{
-	struct fake_state *st = calloc(1, sizeof(*st));
-
-	st->tmpl = tmpl;
-	st->key = st->tmpl->key;
-	__atomic_fetch_add(&st->tmpl->n_states, 1, __ATOMIC_RELAXED);
-	*ret = st;
-	__atomic_fetch_add(&n_states, 1, __ATOMIC_RELAXED);
-	return KCF_SUCCESS;
-}
-
-static void fake_state_free(void *prov, void *thread)
-{
-	struct fake_state *st = thread;
-
-	__atomic_fetch_sub(&st->tmpl->n_states, 1, __ATOMIC_RELAXED);
-	free(st);
-	__atomic_fetch_sub(&n_states, 1, __ATOMIC_RELAXED);
-}
-
-static void fake_cipher(struct kcf_job *job)
-{
-	uint8_t key = ((struct fake_state *)job->thread)->key;
-
-	job->out_len = job->in_len;
-	if (job->out_room < job->in_len) {
-		job->status = KCF_BUFFER_TOO_SMALL;
-		return;
-	}
-	for (size_t i = 0; i < job->in_len; i++)
-		((uint8_t *)job->out[0].iov_base)[i] = ((uint8_t *)job->in[0].iov_base)[i] ^ key;
-	job->status = key == 0xee ? KCF_FAILED : KCF_SUCCESS;
-}
-
-static void fake_mac(struct kcf_job *job)
-{
-	uint32_t sum = ((struct fake_state *)job->thread)->key;
-
-	for (uint32_t i = 0; i < job->n_in; i++)
-		for (size_t j = 0; j < job->in[i].iov_len; j++)
-			sum += ((uint8_t *)job->in[i].iov_base)[j];
-	job->out_len = sizeof(sum);
-	if (job->op == KCF_OP_MAC_VERIFY) {
-		job->status = memcmp(job->check[0].iov_base, &sum, sizeof(sum)) ? KCF_INVALID_MAC
-										: KCF_SUCCESS;
-	} else if (job->out_room < sizeof(sum)) {
-		job->status = KCF_BUFFER_TOO_SMALL;
-	} else {
-		memcpy(job->out[0].iov_base, &sum, sizeof(sum));
-		job->status = KCF_SUCCESS;
-	}
-}
-
-static unsigned fake_submit(void *prov, struct kcf_job *const *jobs, unsigned n)
-{
-	void (*hook)(void) = __atomic_exchange_n(&during_run, NULL, __ATOMIC_RELAXED);
-
-	__atomic_fetch_add(&submits, 1, __ATOMIC_RELAXED);
-	if (hook)
-		hook();
-	for (unsigned i = 0; i < n; i++)
-		if (jobs[i]->row == 0)
-			fake_cipher(jobs[i]);
-		else
-			fake_mac(jobs[i]);
-	return n;
-}
-
-static const struct kcf_mech_row rows[] = {
-	{.name = "KCF_XOR",
-	 .classes = KCF_CLASS_CIPHER,
-	 .key_min_bits = 8,
-	 .key_max_bits = 32,
-	 .key_step_bits = 16},
-	{.name = "KCF_SUM", .classes = KCF_CLASS_MAC, .key_max_bits = 4096},
-	{.name = "KCF_HASH", .classes = KCF_CLASS_DIGEST},
-	{.name = "KCF_RSA",
-	 .classes = KCF_CLASS_SIGN,
-	 .key_min_bits = 2048,
-	 .key_max_bits = 4096,
-	 .flags = KCF_ROW_FORMAT(KCF_KEY_PKCS8)},
-};
-
-static const struct kcf_provider_ops ops = {
-	.start = fake_start,
-	.stop = fake_stop,
-	.submit = fake_submit,
-	.template_new = fake_template_new,
-	.template_free = fake_template_free,
-	.thread_state_new = fake_state_new,
-	.thread_state_free = fake_state_free,
-};
-
-static const struct kcf_provider_desc desc = {
-	KCF_PROVIDER_ABI, sizeof(desc), "fake", "", 1, KCF_SOFTWARE, 0, 4, rows, &ops,
-};
-
-static const struct instance inst = {.desc = &desc, .generation = 1};
-
-static struct prepared *make(uint32_t row, uint8_t key)
-{
-	struct kcf_key_data k = {KCF_KEY_RAW, &key, 1};
-	struct prepared *p = NULL;
-
-	ck_assert_int_eq(prepared_new(&inst, row, &k, &p), KCF_SUCCESS);
-	return p;
-}
 
 /* 'a' through p. */
 static uint8_t run(struct prepared *p)
@@ -201,52 +45,52 @@ static uint8_t run_elsewhere(struct prepared *p)
 
 START_TEST(runs_with_its_own_key)
 {
-	struct prepared *a = make(0, 1), *b = make(0, 2);
+	struct prepared *a = fake_make(0, 1), *b = fake_make(0, 2);
 
 	ck_assert_uint_eq(run(a), 'a' ^ 1);
 	ck_assert_uint_eq(run(b), 'a' ^ 2);
 	ck_assert_uint_eq(run(a), 'a' ^ 1);
 	prepared_unref(a);
 	prepared_unref(b);
-	ck_assert_int_eq(n_templates, 0);
+	ck_assert_int_eq(fake_templates, 0);
 }
 END_TEST
 
 START_TEST(keeps_one_state_per_thread)
 {
-	struct prepared *p = make(0, 1);
+	struct prepared *p = fake_make(0, 1);
 
 	for (int i = 0; i < 10; i++)
 		run(p);
-	ck_assert_int_eq(n_states, 1);
+	ck_assert_int_eq(fake_states, 1);
 	prepared_unref(p);
 }
 END_TEST
 
 START_TEST(thread_exit_frees_its_state)
 {
-	struct prepared *p = make(0, 1);
+	struct prepared *p = fake_make(0, 1);
 
 	run(p);
 	run_elsewhere(p);
-	ck_assert_int_eq(n_states, 1);
+	ck_assert_int_eq(fake_states, 1);
 	prepared_unref(p);
-	ck_assert_int_eq(n_states, 0);
-	ck_assert_int_eq(n_templates, 0);
+	ck_assert_int_eq(fake_states, 0);
+	ck_assert_int_eq(fake_templates, 0);
 }
 END_TEST
 
 START_TEST(last_reference_wipes_idle_states_at_once)
 {
-	struct prepared *p = make(0, 1);
+	struct prepared *p = fake_make(0, 1);
 
 	run(p);
 	prepared_ref(p);
 	prepared_unref(p);
-	ck_assert_int_eq(n_states, 1);
+	ck_assert_int_eq(fake_states, 1);
 	prepared_unref(p);
-	ck_assert_int_eq(n_states, 0);
-	ck_assert_int_eq(n_templates, 0);
+	ck_assert_int_eq(fake_states, 0);
+	ck_assert_int_eq(fake_templates, 0);
 	prepared_unref(NULL);
 }
 END_TEST
@@ -263,16 +107,16 @@ static void *run_and_wait(void *p)
 
 START_TEST(last_reference_wipes_states_of_other_threads)
 {
-	struct prepared *p = make(0, 1);
+	struct prepared *p = fake_make(0, 1);
 	pthread_t thread;
 
 	pthread_barrier_init(&barrier, NULL, 2);
 	pthread_create(&thread, NULL, run_and_wait, p);
 	pthread_barrier_wait(&barrier);
-	ck_assert_int_eq(n_states, 1);
+	ck_assert_int_eq(fake_states, 1);
 	prepared_unref(p);
-	ck_assert_int_eq(n_states, 0);
-	ck_assert_int_eq(n_templates, 0);
+	ck_assert_int_eq(fake_states, 0);
+	ck_assert_int_eq(fake_templates, 0);
 	pthread_barrier_wait(&barrier);
 	pthread_join(thread, NULL);
 }
@@ -284,17 +128,17 @@ static void drop_now(void)
 {
 	prepared_unref(dropped);
 	/* under way: nothing may be freed yet */
-	ck_assert_int_eq(n_templates, 1);
-	ck_assert_int_eq(n_states, 1);
+	ck_assert_int_eq(fake_templates, 1);
+	ck_assert_int_eq(fake_states, 1);
 }
 
 START_TEST(state_in_use_is_wiped_when_its_run_returns)
 {
-	dropped = make(0, 1);
-	during_run = drop_now;
+	dropped = fake_make(0, 1);
+	fake_during_run = drop_now;
 	ck_assert_uint_eq(run(dropped), 'a' ^ 1);
-	ck_assert_int_eq(n_states, 0);
-	ck_assert_int_eq(n_templates, 0);
+	ck_assert_int_eq(fake_states, 0);
+	ck_assert_int_eq(fake_templates, 0);
 }
 END_TEST
 
@@ -316,12 +160,12 @@ START_TEST(another_thread_may_drop_what_is_in_use)
 {
 	struct prepared *p;
 
-	dropped = make(0, 1);
-	during_run = drop_elsewhere;
+	dropped = fake_make(0, 1);
+	fake_during_run = drop_elsewhere;
 	ck_assert_uint_eq(run(dropped), 'a' ^ 1);
-	ck_assert_int_eq(n_states, 0);
-	ck_assert_int_eq(n_templates, 0);
-	p = make(0, 2);
+	ck_assert_int_eq(fake_states, 0);
+	ck_assert_int_eq(fake_templates, 0);
+	p = fake_make(0, 2);
 	ck_assert_uint_eq(run(p), 'a' ^ 2);
 	prepared_unref(p);
 }
@@ -336,13 +180,13 @@ static void run_nested(void)
 
 START_TEST(run_inside_a_run_gets_a_state_of_its_own)
 {
-	nested = make(0, 7);
-	during_run = run_nested;
+	nested = fake_make(0, 7);
+	fake_during_run = run_nested;
 	ck_assert_uint_eq(run(nested), 'a' ^ 7);
-	ck_assert_int_eq(submits, 2);
-	ck_assert_int_eq(n_states, 1);
+	ck_assert_int_eq(fake_submits, 2);
+	ck_assert_int_eq(fake_states, 1);
 	prepared_unref(nested);
-	ck_assert_int_eq(n_templates, 0);
+	ck_assert_int_eq(fake_templates, 0);
 }
 END_TEST
 
@@ -352,7 +196,7 @@ START_TEST(many_templates_come_and_go_on_one_thread)
 
 	for (int round = 0; round < 5; round++) {
 		for (unsigned i = 0; i < 300; i++) {
-			p[i] = make(0, (uint8_t)(i % 200));
+			p[i] = fake_make(0, (uint8_t)(i % 200));
 			ck_assert_uint_eq(run(p[i]), (uint8_t)('a' ^ (i % 200)));
 		}
 		for (unsigned i = 0; i < 300; i++)
@@ -364,8 +208,8 @@ START_TEST(many_templates_come_and_go_on_one_thread)
 			ck_assert_uint_eq(run(p[i]), (uint8_t)('a' ^ (i % 200)));
 			prepared_unref(p[i]);
 		}
-		ck_assert_int_eq(n_states, 0);
-		ck_assert_int_eq(n_templates, 0);
+		ck_assert_int_eq(fake_states, 0);
+		ck_assert_int_eq(fake_templates, 0);
 	}
 }
 END_TEST
@@ -373,7 +217,7 @@ END_TEST
 static void *churn(void *shared)
 {
 	for (int i = 0; i < 200; i++) {
-		struct prepared *p = make(0, 3);
+		struct prepared *p = fake_make(0, 3);
 
 		ck_assert_uint_eq(run(p), 'a' ^ 3);
 		ck_assert_uint_eq(run(shared), 'a' ^ 9);
@@ -387,7 +231,7 @@ START_TEST(threads_and_templates_end_in_any_order)
 	pthread_t threads[4];
 
 	for (int round = 0; round < 20; round++) {
-		struct prepared *p = make(0, 9);
+		struct prepared *p = fake_make(0, 9);
 
 		for (int i = 0; i < 4; i++) {
 			prepared_ref(p);
@@ -399,8 +243,8 @@ START_TEST(threads_and_templates_end_in_any_order)
 		}
 		prepared_unref(p);
 	}
-	ck_assert_int_eq(n_states, 0);
-	ck_assert_int_eq(n_templates, 0);
+	ck_assert_int_eq(fake_states, 0);
+	ck_assert_int_eq(fake_templates, 0);
 }
 END_TEST
 
@@ -418,33 +262,33 @@ START_TEST(drop_races_with_thread_exit)
 
 	pthread_barrier_init(&barrier, NULL, 2);
 	for (int i = 0; i < 500; i++) {
-		struct prepared *p = make(0, 1);
+		struct prepared *p = fake_make(0, 1);
 
 		pthread_create(&thread, NULL, end_at_once, p);
 		pthread_barrier_wait(&barrier);
 		prepared_unref(p);
 		pthread_join(thread, NULL);
-		ck_assert_int_eq(n_states, 0);
-		ck_assert_int_eq(n_templates, 0);
+		ck_assert_int_eq(fake_states, 0);
+		ck_assert_int_eq(fake_templates, 0);
 	}
 }
 END_TEST
 
 START_TEST(child_of_fork_goes_on)
 {
-	struct prepared *p = make(0, 1);
+	struct prepared *p = fake_make(0, 1);
 	int status;
 	pid_t pid;
 
 	run(p);
 	pid = fork();
 	if (!pid) {
-		struct prepared *q = make(0, 2);
+		struct prepared *q = fake_make(0, 2);
 		bool ok = run(p) == ('a' ^ 1) && run(q) == ('a' ^ 2);
 
 		prepared_unref(p);
 		prepared_unref(q);
-		_exit(ok && !n_states && !n_templates ? 0 : 1);
+		_exit(ok && !fake_states && !fake_templates ? 0 : 1);
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert(WIFEXITED(status) && !WEXITSTATUS(status));
@@ -455,7 +299,7 @@ END_TEST
 START_TEST(data_of_a_state_belongs_to_one_thread_and_template)
 {
 	enum kcf_status status;
-	struct prepared *a = make(0, 1), *b = make(0, 2);
+	struct prepared *a = fake_make(0, 1), *b = fake_make(0, 2);
 
 	tstate_data(prepared_thread(a, &status))[0] = a;
 	tstate_data(prepared_thread(b, &status))[0] = b;
@@ -471,7 +315,7 @@ START_TEST(burst_is_one_submit)
 	uint8_t in[3] = "abc", out[3];
 	struct iovec i[3], o[3];
 	struct kcf_job jobs[3], *list[3];
-	struct prepared *p = make(0, 1);
+	struct prepared *p = fake_make(0, 1);
 
 	for (int n = 0; n < 3; n++) {
 		i[n] = (struct iovec){&in[n], 1};
@@ -486,7 +330,7 @@ START_TEST(burst_is_one_submit)
 		list[n] = &jobs[n];
 	}
 	prepared_run_burst(p, list, 3);
-	ck_assert_int_eq(submits, 1);
+	ck_assert_int_eq(fake_submits, 1);
 	for (int n = 0; n < 3; n++)
 		ck_assert_uint_eq(out[n], in[n] ^ 1);
 	prepared_unref(p);
@@ -499,17 +343,17 @@ START_TEST(checks_raw_key_length_against_the_row)
 	struct kcf_key_data key = {KCF_KEY_RAW, bytes, 1};
 	struct prepared *p;
 
-	ck_assert_int_eq(prepared_new(&inst, 0, &key, &p), KCF_SUCCESS);
+	ck_assert_int_eq(prepared_new(&fake_inst, 0, &key, &p), KCF_SUCCESS);
 	prepared_unref(p);
 	key.len = 2; /* not a step of 16 from 8 */
-	ck_assert_int_eq(prepared_new(&inst, 0, &key, &p), KCF_KEY_SIZE_RANGE);
+	ck_assert_int_eq(prepared_new(&fake_inst, 0, &key, &p), KCF_KEY_SIZE_RANGE);
 	key.len = 3;
-	ck_assert_int_eq(prepared_new(&inst, 0, &key, &p), KCF_SUCCESS);
+	ck_assert_int_eq(prepared_new(&fake_inst, 0, &key, &p), KCF_SUCCESS);
 	prepared_unref(p);
 	key.len = 5;
-	ck_assert_int_eq(prepared_new(&inst, 0, &key, &p), KCF_KEY_SIZE_RANGE);
+	ck_assert_int_eq(prepared_new(&fake_inst, 0, &key, &p), KCF_KEY_SIZE_RANGE);
 	key.len = 0;
-	ck_assert_int_eq(prepared_new(&inst, 0, &key, &p), KCF_KEY_SIZE_RANGE);
+	ck_assert_int_eq(prepared_new(&fake_inst, 0, &key, &p), KCF_KEY_SIZE_RANGE);
 }
 END_TEST
 
@@ -519,17 +363,17 @@ START_TEST(checks_key_kind_against_the_row)
 	struct kcf_key_data key = {KCF_KEY_RAW, bytes, 1};
 	struct prepared *p;
 
-	ck_assert_int_eq(prepared_new(&inst, 0, NULL, &p), KCF_KEY_TYPE_INCONSISTENT);
-	ck_assert_int_eq(prepared_new(&inst, 2, &key, &p), KCF_KEY_TYPE_INCONSISTENT);
-	ck_assert_int_eq(prepared_new(&inst, 2, NULL, &p), KCF_SUCCESS);
+	ck_assert_int_eq(prepared_new(&fake_inst, 0, NULL, &p), KCF_KEY_TYPE_INCONSISTENT);
+	ck_assert_int_eq(prepared_new(&fake_inst, 2, &key, &p), KCF_KEY_TYPE_INCONSISTENT);
+	ck_assert_int_eq(prepared_new(&fake_inst, 2, NULL, &p), KCF_SUCCESS);
 	prepared_unref(p);
-	ck_assert_int_eq(prepared_new(&inst, 3, &key, &p), KCF_KEY_TYPE_INCONSISTENT);
+	ck_assert_int_eq(prepared_new(&fake_inst, 3, &key, &p), KCF_KEY_TYPE_INCONSISTENT);
 	key.format = KCF_KEY_PKCS8;
-	ck_assert_int_eq(prepared_new(&inst, 0, &key, &p), KCF_KEY_TYPE_INCONSISTENT);
+	ck_assert_int_eq(prepared_new(&fake_inst, 0, &key, &p), KCF_KEY_TYPE_INCONSISTENT);
 	/* the modulus is not the length of the encoding */
-	ck_assert_int_eq(prepared_new(&inst, 3, &key, &p), KCF_SUCCESS);
+	ck_assert_int_eq(prepared_new(&fake_inst, 3, &key, &p), KCF_SUCCESS);
 	prepared_unref(p);
-	ck_assert_int_eq(prepared_new(&inst, 4, &key, &p), KCF_MECH_NOT_SUPPORTED);
+	ck_assert_int_eq(prepared_new(&fake_inst, 4, &key, &p), KCF_MECH_NOT_SUPPORTED);
 }
 END_TEST
 
@@ -554,7 +398,7 @@ static struct dual_job dual_of(uint16_t op, struct prepared *c, struct prepared 
 
 START_TEST(dual_encrypts_then_macs_the_ciphertext)
 {
-	struct prepared *c = make(0, 1), *m = make(1, 5);
+	struct prepared *c = fake_make(0, 1), *m = fake_make(1, 5);
 	uint8_t in[4] = "abcd", out[4], back[4] = "";
 	uint32_t mac = 0;
 	struct iovec i = {in, 4}, o = {out, 4}, k = {&mac, 4}, b = {back, 4};
@@ -584,7 +428,7 @@ END_TEST
 
 START_TEST(dual_decryption_that_fails_late_leaves_nothing)
 {
-	struct prepared *c = make(0, 0xee), *m = make(1, 5);
+	struct prepared *c = fake_make(0, 0xee), *m = fake_make(1, 5);
 	uint8_t in[4] = "abcd", back[4] = "zzzz";
 	uint32_t mac = 5 + 'a' + 'b' + 'c' + 'd';
 	struct iovec i = {in, 4}, k = {&mac, 4}, b = {back, 4};
@@ -600,7 +444,7 @@ END_TEST
 
 START_TEST(dual_in_place_without_room_for_the_mac_changes_nothing)
 {
-	struct prepared *c = make(0, 1), *m = make(1, 5);
+	struct prepared *c = fake_make(0, 1), *m = fake_make(1, 5);
 	uint8_t buf[4] = "abcd", mac[3];
 	struct iovec i = {buf, 4}, k = {mac, 3};
 	struct dual_job job = dual_of(KCF_OP_ENCRYPT_MAC, c, m, &i, &i, &k);
