@@ -164,3 +164,13 @@ void count_call(struct direct *d, const struct count_at *at, enum kcf_op op, enu
 	if (ns)
 		page_sample(d->page, at->cell, at->row, ns);
 }
+
+void count_calls(struct direct *d, const struct count_at *at, enum kcf_op op,
+		 const struct page_sum *sum, uint64_t ns)
+{
+	if (!at->row || at->page_epoch != __atomic_load_n(&d->mark->page_epoch, __ATOMIC_RELAXED))
+		return;
+	page_count_many(d->page, at->cell, at->row, op, sum);
+	if (ns)
+		page_sample(d->page, at->cell, at->row, ns);
+}

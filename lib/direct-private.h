@@ -230,10 +230,34 @@ void count_find(struct direct *d, struct tstate *ts, uint32_t mech, uint16_t pro
 /* ns 0 = not timed. */
 void count_call(struct direct *d, const struct count_at *at, enum kcf_op op, enum kcf_status status,
 		size_t bytes, uint64_t ns);
-static inline bool count_is_sample(const struct count_at *at)
+/* Calls of one kind that ran together. */
+void count_calls(struct direct *d, const struct count_at *at, enum kcf_op op,
+		 const struct page_sum *sum, uint64_t ns);
+/* Are the next n calls to be timed? */
+static inline bool count_is_sample(const struct count_at *at, unsigned n)
 {
-	return at->row &&
-	       __atomic_load_n(&at->row->ops, __ATOMIC_RELAXED) % PAGE_SAMPLE == PAGE_SAMPLE / 2;
+	uint64_t at_call;
+
+	if (!at->row)
+		return false;
+	at_call = __atomic_load_n(&at->row->ops, __ATOMIC_RELAXED) % PAGE_SAMPLE;
+	return at_call <= PAGE_SAMPLE / 2 && PAGE_SAMPLE / 2 < at_call + n;
+}
+/* The thread's counters, from its state of the template. */
+static inline void count_get(struct direct *d, struct tstate *ts, const struct direct_plan *p,
+			     const struct plan_step *s, struct count_at *ret)
+{
+	void **data = tstate_data(ts);
+
+	if (__builtin_expect(data[0] && (uintptr_t)data[2] == __atomic_load_n(&d->mark->page_epoch,
+									      __ATOMIC_RELAXED),
+			     1)) {
+		ret->row = data[0];
+		ret->cell = data[1];
+		ret->page_epoch = (uintptr_t)data[2];
+		return;
+	}
+	count_find(d, ts, p->number, s->provider, ret);
 }
 uint64_t count_now_ns(void);
 /* The page is about to change its content, or to go; returns with the lock that thread exits need.
@@ -251,6 +275,7 @@ void count_forget(struct direct *d);
 #define HAS_CHECK 0x4
 #define IS_DUAL   0x8
 #define IN_KCFD   0x10 /* never here */
+#define HAS_IN    0x20
 
 extern const uint8_t op_shape[KCF_OP_COUNT];
 

@@ -6,7 +6,7 @@
  * may have written is wiped before the status returns. Nothing is looked at after the run but
  * locals: the template may be gone by then. Any thread.
  */
-#include "direct-private.h"
+#include "direct-call.h"
 
 const uint32_t op_classes[KCF_OP_COUNT] = {
 #define KCF__X(name, value, text, classes) [value] = classes,
@@ -14,28 +14,12 @@ const uint32_t op_classes[KCF_OP_COUNT] = {
 #undef KCF__X
 };
 
-/* The thread's counters, from its state of the template. */
-static inline void count_get(struct direct *d, struct tstate *ts, const struct direct_plan *p,
-			     const struct plan_step *s, struct count_at *at)
-{
-	void **data = tstate_data(ts);
-
-	if (__builtin_expect(data[0] && (uintptr_t)data[2] == __atomic_load_n(&d->mark->page_epoch,
-									      __ATOMIC_RELAXED),
-			     1)) {
-		at->row = data[0];
-		at->cell = data[1];
-		at->page_epoch = (uintptr_t)data[2];
-		return;
-	}
-	count_find(d, ts, p->number, s->provider, at);
-}
-
-static void wipe_output(const struct kcf_job *job)
+void run_wipe_failed(const struct kcf_job *job)
 {
 	size_t len = job->in_len < job->out_room ? job->in_len : job->out_room;
 
-	iov_wipe(job->out, job->n_out, len);
+	if (job->op == KCF_OP_DECRYPT && job_failed_late(job->status))
+		iov_wipe(job->out, job->n_out, len);
 }
 
 enum kcf_status run_single(struct direct *d, struct direct_plan *p, const struct plan_step *s,
@@ -51,22 +35,8 @@ enum kcf_status run_single(struct direct *d, struct direct_plan *p, const struct
 	if (!ts)
 		return status;
 	count_get(d, ts, p, s, &at);
-	job.op = (uint16_t)call->op;
-	job.phase = KCF_SINGLE;
-	job.param = call->mech->param;
-	job.ctx = NULL;
-	job.in = io->in.iov;
-	job.n_in = io->in.n;
-	job.in_len = io->in.len;
-	job.out = io->out.iov;
-	job.n_out = io->out.n;
-	job.out_room = io->out.len;
-	job.check = io->check.iov;
-	job.n_check = io->check.n;
-	job.check_len = io->check.len;
-	job.status = KCF_FAILED;
-	job.out_len = 0;
-	if (__builtin_expect(count_is_sample(&at), 0)) {
+	call_job(call, io, &job);
+	if (__builtin_expect(count_is_sample(&at, 1), 0)) {
 		plan_look_again(d, p);
 		start = count_now_ns();
 	}
@@ -74,9 +44,8 @@ enum kcf_status run_single(struct direct *d, struct direct_plan *p, const struct
 	if (__builtin_expect(start != 0, 0))
 		ns = count_now_ns() - start;
 	count_call(d, &at, call->op, job.status, io->in.len, ns);
-	if (__builtin_expect(job.status != KCF_SUCCESS, 0) && call->op == KCF_OP_DECRYPT &&
-	    job_failed_late(job.status))
-		wipe_output(&job);
+	if (__builtin_expect(job.status != KCF_SUCCESS, 0))
+		run_wipe_failed(&job);
 	if (call->out)
 		call->out->used = job.status == KCF_SUCCESS || job.status == KCF_BUFFER_TOO_SMALL
 					  ? job.out_len

@@ -55,6 +55,10 @@ void direct_after_fork(struct direct *d);
 enum direct_verdict direct_call(struct direct *d, const struct op_call *call,
 				enum kcf_status *ret_status);
 
+/* Each of n calls as direct_call() would, together; req is synchronous. What must go to kcfd has status KCF_QUEUED.
+ * Returns how many did not end with KCF_SUCCESS. */
+size_t direct_batch(struct direct *d, struct kcf_batch_op *ops, size_t n, struct kcf_call_req *req);
+
 /* The page of the live connection, for credits; NULL when there is none. */
 struct page *direct_page(struct direct *d);
 

@@ -160,9 +160,16 @@ static enum kcf_status check_call(const struct op_call *call)
 	return st;
 }
 
-enum kcf_status op_submit(const struct op_call *call)
+enum kcf_status op_send_single(const struct op_call *call)
 {
 	const struct op_more single = {.phase = KCF_SINGLE};
+	enum kcf_status st = check_call(call);
+
+	return st == KCF_SUCCESS ? op_send(call, &single) : st;
+}
+
+enum kcf_status op_submit(const struct op_call *call)
+{
 	enum kcf_status st;
 
 	if (!call->client || !call->mech)
@@ -177,6 +184,5 @@ enum kcf_status op_submit(const struct op_call *call)
 	/* direct.c checks for itself what it runs: its way is the one that has to be short */
 	if (direct_call(call->client->direct, call, &st) == DIRECT_DONE)
 		return st;
-	st = check_call(call);
-	return st == KCF_SUCCESS ? op_send(call, &single) : st;
+	return op_send_single(call);
 }

@@ -169,17 +169,17 @@ static inline void store32(uint32_t *word, uint32_t value)
 	__atomic_store_n(word, value, __ATOMIC_RELAXED);
 }
 
-void page_count(struct page *p, struct page_cell *c, struct page_row *row, unsigned op,
-		enum kcf_status status, uint64_t bytes)
+static inline void count_sum(struct page *p, struct page_cell *c, struct page_row *row, unsigned op,
+			     const struct page_sum *sum)
 {
 	bool shared = cell_is_shared(p, c);
 	struct page_decision *d;
 	uint32_t seq;
 
-	count_add(&row->ops, 1, shared);
-	count_add(&row->bytes, bytes, shared);
-	if (status != KCF_SUCCESS)
-		count_add(&row->errors, 1, shared);
+	count_add(&row->ops, sum->n, shared);
+	count_add(&row->bytes, sum->bytes, shared);
+	if (sum->errors)
+		count_add(&row->errors, sum->errors, shared);
 	if (shared) {
 		seq = __atomic_fetch_add(&c->n_decisions, 1, __ATOMIC_RELAXED);
 	} else {
@@ -191,9 +191,23 @@ void page_count(struct page *p, struct page_cell *c, struct page_row *row, unsig
 	__atomic_store_n(&d->provider, (uint16_t)__atomic_load_n(&row->provider, __ATOMIC_RELAXED),
 			 __ATOMIC_RELAXED);
 	__atomic_store_n(&d->op, (uint8_t)op, __ATOMIC_RELAXED);
-	__atomic_store_n(&d->status, (uint8_t)status, __ATOMIC_RELAXED);
-	store32(&d->bytes, bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX);
+	__atomic_store_n(&d->status, (uint8_t)sum->status, __ATOMIC_RELAXED);
+	store32(&d->bytes, sum->bytes < UINT32_MAX ? (uint32_t)sum->bytes : UINT32_MAX);
 	store32(&d->seq, seq);
+}
+
+void page_count(struct page *p, struct page_cell *c, struct page_row *row, unsigned op,
+		enum kcf_status status, uint64_t bytes)
+{
+	const struct page_sum one = {1, bytes, status != KCF_SUCCESS, status};
+
+	count_sum(p, c, row, op, &one);
+}
+
+void page_count_many(struct page *p, struct page_cell *c, struct page_row *row, unsigned op,
+		     const struct page_sum *sum)
+{
+	count_sum(p, c, row, op, sum);
 }
 
 void page_sample(struct page *p, struct page_cell *c, struct page_row *row, uint64_t ns)

@@ -38,6 +38,12 @@ struct page_decision {
 	uint32_t seq;	/* running number, to see gaps */
 };
 
+/* Calls counted together. */
+struct page_sum {
+	uint64_t n, bytes, errors;
+	enum kcf_status status; /* of the first that failed, or KCF_SUCCESS */
+};
+
 struct page_cell {
 	uint32_t owner; /* thread id, 0 = free; taken by compare-and-swap */
 	uint32_t n_rows;
@@ -84,5 +90,8 @@ struct page_row *page_row(struct page *p, struct page_cell *c, uint32_t mech, ui
 /* Count one finished call. */
 void page_count(struct page *p, struct page_cell *c, struct page_row *row, unsigned op,
 		enum kcf_status status, uint64_t bytes);
+/* Count n calls of one kind that ran together: one decision, with their bytes and the status of one that failed. */
+void page_count_many(struct page *p, struct page_cell *c, struct page_row *row, unsigned op,
+		     const struct page_sum *sum);
 /* Add one timed call (one in PAGE_SAMPLE). */
 void page_sample(struct page *p, struct page_cell *c, struct page_row *row, uint64_t ns);

@@ -202,6 +202,38 @@ START_TEST(aead_makes_no_system_call)
 }
 END_TEST
 
+static struct kcf_template *tmpl2;
+
+/* 40 of two mechanisms: more than one chunk, and kinds to be put side by side. */
+static enum kcf_status batch(void)
+{
+	struct kcf_param_aead p = {.iv = iv, .iv_len = 12};
+	struct kcf_mechanism gcm = {KCF_M_AES_GCM, sizeof(p), &p},
+			     hmac = {KCF_M_SHA256_HMAC, 0, NULL};
+	struct kcf_key k = kcf_key_tmpl(tmpl), k2 = kcf_key_tmpl(tmpl2);
+	struct kcf_batch_op ops[40];
+
+	memset(ops, 0, sizeof(ops));
+	for (unsigned i = 0; i < 40; i++) {
+		ops[i].how = i % 2 ? (struct kcf_how){KCF_OP_MAC, &hmac, &k2, NULL}
+				   : (struct kcf_how){KCF_OP_ENCRYPT, &gcm, &k, NULL};
+		ops[i].in = kcf_flat(in + 64 * i, 64);
+		ops[i].out = kcf_flat(out + 80 * i, 80);
+	}
+	return kcf_submit_batch(client, ops, 40, NULL);
+}
+
+START_TEST(batch_makes_no_system_call)
+{
+	make_template(KCF_M_SHA256_HMAC);
+	tmpl2 = tmpl;
+	make_template(KCF_M_AES_GCM);
+	quiet(batch);
+	kcf_template_destroy(tmpl);
+	kcf_template_destroy(tmpl2);
+}
+END_TEST
+
 static enum kcf_status adaptive(void)
 {
 	struct kcf_mechanism m = {KCF_M_SHA256, 0, NULL};
@@ -235,6 +267,7 @@ int main(void)
 	tcase_add_test(tc, mac_makes_no_system_call);
 	tcase_add_test(tc, cipher_makes_no_system_call);
 	tcase_add_test(tc, aead_makes_no_system_call);
+	tcase_add_test(tc, batch_makes_no_system_call);
 	tcase_add_test(tc, short_asynchronous_call_is_finished_inside_it);
 	suite_add_tcase(s, tc);
 	return test_main(s);

@@ -11,203 +11,22 @@
 #include <string.h>
 #include <unistd.h>
 #include "../bed.h"
+#include "made-up.h"
 #include "../test-main.h"
 
-#define ROOM 2048u
 #define FILL 0xa7
 
 static struct bed bed;
-static unsigned seed;
-
-static unsigned any(unsigned n)
-{
-	return (unsigned)rand_r(&seed) % n;
-}
-
-/* A number near one that matters. */
-static size_t edge(void)
-{
-	static const uint16_t edges[] = {0, 0, 1, 8, 16, 16, 32, 32, 48, 64, 128, 256, 1024};
-	size_t n = edges[any(sizeof(edges) / sizeof(edges[0]))];
-
-	return any(3) ? n : n + any(3) - (n ? 1 : 0);
-}
 
 enum door { CALLER, QUEUED, HANDLE, N_DOORS };
 
 static const char *const doors[N_DOORS] = {"the caller's thread", "kcfd's queue", "a handle"};
-
-struct call {
-	enum kcf_op op;
-	const struct kcf_mech_name *name;
-	struct kcf_mechanism mech, mech2;
-	union {
-		struct kcf_param_iv iv;
-		struct kcf_param_aead aead;
-		struct kcf_param_mac mac;
-		struct kcf_param_digest digest;
-		struct kcf_param_hkdf hkdf;
-		struct kcf_param_kbkdf kbkdf;
-		struct kcf_param_pbkdf2 pbkdf2;
-		struct kcf_param_sign sign;
-		struct kcf_param_ecdh ecdh;
-	} param;
-	struct kcf_key key, key2;
-	size_t in_len, room, check_len, mac_room;
-	bool has_in;
-	uint8_t key_bytes[600];
-	uint8_t in[ROOM];
-};
 
 struct result {
 	enum kcf_status status;
 	size_t used, mac_used;
 	uint8_t out[ROOM], mac[128];
 };
-
-/* ---- making up ---- */
-
-static const uint8_t junk[64] = "some bytes that serve as nonce, salt, label, whatever else";
-
-static void make_param(struct call *c, uint32_t kind)
-{
-	size_t size = 0;
-
-	memset(&c->param, 0, sizeof(c->param));
-	switch (kind) {
-	case KCF_PARAM_IV:
-		c->param.iv = (struct kcf_param_iv){junk, any(4) ? 16 : any(20)};
-		size = sizeof(c->param.iv);
-		break;
-	case KCF_PARAM_AEAD:
-		c->param.aead = (struct kcf_param_aead){.iv = junk,
-							.iv_len = any(4) ? 12 : any(20),
-							.aad = junk,
-							.aad_len = any(40),
-							.tag_len = any(2) ? 0 : any(18)};
-		size = sizeof(c->param.aead);
-		break;
-	case KCF_PARAM_MAC:
-		c->param.mac = (struct kcf_param_mac){.mac_len = any(2) ? 0 : edge(),
-						      .iv = junk,
-						      .iv_len = any(3)   ? 12
-								: any(3) ? 0
-									 : 13};
-		size = sizeof(c->param.mac);
-		break;
-	case KCF_PARAM_DIGEST:
-		c->param.digest.out_len = edge();
-		size = sizeof(c->param.digest);
-		break;
-	case KCF_PARAM_HKDF:
-		c->param.hkdf =
-			(struct kcf_param_hkdf){.hash = any(4) ? KCF_M_SHA256 : KCF_M_AES_CBC,
-						.flags = any(5),
-						.salt = junk,
-						.salt_len = any(20),
-						.info = junk,
-						.info_len = any(20)};
-		size = sizeof(c->param.hkdf);
-		break;
-	case KCF_PARAM_KBKDF:
-		c->param.kbkdf =
-			(struct kcf_param_kbkdf){.mac = any(2) ? KCF_M_SHA256_HMAC : KCF_M_AES_CMAC,
-						 .flags = any(9),
-						 .label = junk,
-						 .label_len = any(20)};
-		size = sizeof(c->param.kbkdf);
-		break;
-	case KCF_PARAM_PBKDF2:
-		c->param.pbkdf2 = (struct kcf_param_pbkdf2){.hash = KCF_M_SHA256,
-							    .iterations = any(4),
-							    .salt = junk,
-							    .salt_len = any(20)};
-		size = sizeof(c->param.pbkdf2);
-		break;
-	case KCF_PARAM_SIGN:
-		c->param.sign = (struct kcf_param_sign){.flags = any(2) ? 0 : any(5),
-							.context = junk,
-							.context_len = any(3) ? 0 : any(9)};
-		size = sizeof(c->param.sign);
-		break;
-	case KCF_PARAM_ECDH:
-		c->param.ecdh = (struct kcf_param_ecdh){junk, any(3) ? 32 : any(64)};
-		size = sizeof(c->param.ecdh);
-		break;
-	default:
-		break;
-	}
-	c->mech.param = size && any(10) ? &c->param : NULL;
-	c->mech.param_len = c->mech.param ? (uint32_t)size : 0;
-	if (!any(40))
-		c->mech.param_len += any(3) - 1u;
-}
-
-static const enum kcf_op ops[] = {KCF_OP_DIGEST,      KCF_OP_MAC,         KCF_OP_MAC_VERIFY,
-				  KCF_OP_ENCRYPT,     KCF_OP_DECRYPT,     KCF_OP_ENCRYPT,
-				  KCF_OP_DECRYPT,     KCF_OP_SIGN,        KCF_OP_VERIFY,
-				  KCF_OP_ENCRYPT_MAC, KCF_OP_MAC_DECRYPT, KCF_OP_DERIVE};
-
-static uint32_t class_of(enum kcf_op op)
-{
-	static const uint32_t classes[KCF_OP_COUNT] = {
-#define KCF__X(name, value, text, bits) [value] = bits,
-		KCF_OP_LIST(KCF__X)
-#undef KCF__X
-	};
-
-	return op == KCF_OP_ENCRYPT_MAC || op == KCF_OP_MAC_DECRYPT ? KCF_CLASS_CIPHER
-								    : classes[op];
-}
-
-/* Some mechanism of the operation's class, now and then one of another; none whose output is
- * random, none that takes long. */
-static const struct kcf_mech_name *some_mech(enum kcf_op op)
-{
-	const struct kcf_mech_name *m;
-	bool wrong = !any(30);
-
-	for (;;) {
-		m = kcf_mech_name(1 + any(185));
-		if (!m || m->number == KCF_M_SCRYPT ||
-		    (m->number >= KCF_M_RSA_PKCS && m->number < KCF_M_EDDSA) ||
-		    m->number == KCF_M_DSA || m->number == KCF_M_DSA_SHA1 ||
-		    m->number == KCF_M_DSA_SHA256 || m->number == KCF_M_DH_PKCS_DERIVE)
-			continue;
-		if (wrong || m->classes & class_of(op))
-			return m;
-	}
-}
-
-static size_t key_len(void)
-{
-	static const uint8_t lens[] = {16, 16, 24, 32, 32, 32, 64, 0, 8, 57};
-
-	return any(12) ? lens[any(sizeof(lens))] : any(600);
-}
-
-static void make(struct call *c)
-{
-	memset(c, 0, sizeof(*c));
-	c->op = ops[any(sizeof(ops) / sizeof(ops[0]))];
-	c->name = some_mech(c->op);
-	c->mech.number = c->name->number;
-	make_param(c, c->name->param_kind);
-	for (size_t i = 0; i < sizeof(c->key_bytes); i++)
-		c->key_bytes[i] = (uint8_t)(i * 29 + 3);
-	for (size_t i = 0; i < sizeof(c->in); i++)
-		c->in[i] = (uint8_t)(i * 31 + 7);
-	c->key = kcf_key_bytes(c->key_bytes, key_len());
-	if (!any(30))
-		c->key.format = any(3);
-	c->key2 = kcf_key_bytes(c->key_bytes + 100, 32);
-	c->mech2.number = any(20) ? KCF_M_SHA256_HMAC : KCF_M_AES_GCM;
-	c->in_len = edge();
-	c->room = any(2) ? ROOM : edge();
-	c->check_len = any(2) ? 32 : any(65);
-	c->mac_room = any(2) ? 32 : any(65);
-	c->has_in = any(40);
-}
 
 /* ---- calling ---- */
 
@@ -345,9 +164,9 @@ START_TEST(answers_alike_at_every_door)
 	static struct call c;
 	static struct result r[N_DOORS];
 
-	seed = begin ? (unsigned)atoi(begin) : 1;
+	made_up_seed = begin ? (unsigned)atoi(begin) : 1;
 	for (unsigned i = 0; i < n; i++) {
-		make(&c);
+		make_up(&c);
 		for (enum door door = CALLER; door < N_DOORS; door++) {
 			const char *what;
 
@@ -381,31 +200,6 @@ struct parts_result {
 	uint8_t out[ROOM], check[ROOM];
 };
 
-/* Data that the operation finds right, made by the operation it undoes: else decryption and checks
- * only ever fail. */
-static size_t make_right(struct call *c, uint8_t *check)
-{
-	struct kcf_data in = kcf_flat(c->in, c->in_len), out = kcf_flat(c->in, ROOM - 256);
-	struct kcf_data mac = kcf_flat(check, 64);
-	struct kcf_dual dual = {&c->mech, &c->key, &c->mech2, &c->key2};
-
-	switch (c->op) {
-	case KCF_OP_MAC_VERIFY:
-		return kcf_mac(bed.client, &c->mech, &c->key, &in, &mac, NULL) ? 0 : mac.used;
-	case KCF_OP_DECRYPT:
-		if (kcf_encrypt(bed.client, &c->mech, &c->key, &in, &out, NULL) == KCF_SUCCESS)
-			c->in_len = out.used;
-		return 0;
-	case KCF_OP_MAC_DECRYPT:
-		if (kcf_encrypt_mac(bed.client, &dual, &in, &out, &mac, NULL) != KCF_SUCCESS)
-			return 0;
-		c->in_len = out.used;
-		return mac.used;
-	default:
-		return 0;
-	}
-}
-
 static void make_parts(struct parts *p)
 {
 	struct call *c = &p->call;
@@ -413,12 +207,12 @@ static void make_parts(struct parts *p)
 	size_t n;
 
 	do
-		make(c);
+		make_up(c);
 	while (class_of(c->op) == KCF_CLASS_DERIVE || c->op == KCF_OP_SIGN ||
 	       c->op == KCF_OP_VERIFY || !(c->name->classes & class_of(c->op)));
 	if (c->mech.param_len && c->name->param_kind == KCF_PARAM_AEAD && any(2))
 		c->param.aead.data_len = c->in_len;
-	n = any(5) ? make_right(c, check) : 0;
+	n = any(5) ? make_right(bed.client, c, check) : 0;
 	c->check_len = n ? n : 16;
 	memcpy(c->in + ROOM - 128, check, n);
 	p->cut[0] = 0;
@@ -580,7 +374,7 @@ START_TEST(answers_alike_in_parts)
 	static struct parts p;
 	static struct parts_result r[N_DOORS];
 
-	seed = from ? (unsigned)atoi(from) : 1;
+	made_up_seed = from ? (unsigned)atoi(from) : 1;
 	for (unsigned i = 0; i < n; i++) {
 		make_parts(&p);
 		for (enum door door = CALLER; door < N_DOORS; door++) {

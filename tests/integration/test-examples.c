@@ -72,6 +72,15 @@ START_TEST(sync_digests_its_input)
 }
 END_TEST
 
+START_TEST(batch_finds_the_changed_packet)
+{
+	char text[256];
+
+	ck_assert_int_eq(run(EXAMPLES "example-batch", kcfd.socket, "", text, sizeof(text)), 0);
+	ck_assert_str_eq(text, "0 not encrypted, 1 not decrypted\n");
+}
+END_TEST
+
 START_TEST(epoll_loop_finishes_a_thousand)
 {
 	char text[256];
@@ -111,6 +120,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, first_does_it_both_ways);
 	tcase_add_test(tc, sync_digests_its_input);
+	tcase_add_test(tc, batch_finds_the_changed_packet);
 	tcase_add_test(tc, epoll_loop_finishes_a_thousand);
 	tcase_add_test(tc, libuv_loop_finishes_beside_a_timer);
 	tcase_add_test(tc, the_loops_say_that_kcfd_is_not_there);

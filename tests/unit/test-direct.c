@@ -227,6 +227,40 @@ START_TEST(dual_encrypts_and_decrypts_here)
 }
 END_TEST
 
+START_TEST(dual_works_with_templates_that_did_their_halves_alone)
+{
+	uint8_t iv16[16] = "sixteen bytes iv";
+	struct kcf_param_iv p = {iv16, 16};
+	struct kcf_mechanism ctr = {KCF_M_AES_CTR, sizeof(p), &p},
+			     hmac = {KCF_M_SHA256_HMAC, 0, NULL};
+	struct kcf_template *t1 = template(KCF_M_AES_CTR, key_bytes, 16),
+			    *t2 = template(KCF_M_SHA256_HMAC, key_bytes, 32);
+	struct kcf_key k1 = kcf_key_tmpl(t1), k2 = kcf_key_tmpl(t2);
+	uint8_t in[100] = "text", out[100], mac[32], again[100], mac_again[32];
+	struct kcf_data i = kcf_flat(in, 100), o = kcf_flat(out, 100), m = kcf_flat(mac, 32);
+	struct kcf_data o2 = kcf_flat(again, 100), m2 = kcf_flat(mac_again, 32);
+	struct op_call encrypt = {
+		.op = KCF_OP_ENCRYPT, .mech = &ctr, .key = &k1, .in = &i, .out = &o};
+	struct op_call sum = {.op = KCF_OP_MAC, .mech = &hmac, .key = &k2, .in = &o, .out = &m};
+	struct op_call dual = {.op = KCF_OP_ENCRYPT_MAC,
+			       .mech = &ctr,
+			       .mech2 = &hmac,
+			       .key = &k1,
+			       .key2 = &k2,
+			       .in = &i,
+			       .out = &o2,
+			       .mac = &m2};
+
+	ck_done(call_of(&encrypt), SUCCESS);
+	ck_done(call_of(&sum), SUCCESS);
+	ck_done(call_of(&dual), SUCCESS);
+	ck_assert_mem_eq(out, again, 100);
+	ck_assert_mem_eq(mac, mac_again, 32);
+	template_unref(t1);
+	template_unref(t2);
+}
+END_TEST
+
 START_TEST(names_not_listed_work_by_the_clients_number)
 {
 	struct table_copy *c;
@@ -430,6 +464,7 @@ int main(void)
 	tcase_add_test(t, pieces_and_place_do_not_matter);
 	tcase_add_test(t, work_of_all_threads_is_counted);
 	tcase_add_test(t, dual_encrypts_and_decrypts_here);
+	tcase_add_test(t, dual_works_with_templates_that_did_their_halves_alone);
 	tcase_add_test(t, names_not_listed_work_by_the_clients_number);
 	tcase_add_test(t, next_provider_takes_a_key_length_the_first_does_not);
 	tcase_add_test(t, input_beyond_every_limit_is_too_big);

@@ -459,6 +459,33 @@ KCF_API enum kcf_status kcf_submit_steps(struct kcf_client *client, const struct
 					 struct kcf_step *steps, size_t n_steps,
 					 struct kcf_call_req *req);
 
+/* ---- batches --------------------------------------------------------------------------------- */
+
+/* One single-part operation of a batch: digest, MAC, cipher, AEAD, sign, verify, their opposites,
+ * the two dual operations, derive. how: as for contexts, but also KCF_OP_DERIVE. Which of in, out
+ * and mac it has is what its own function has: mac is what kcf_mac_verify, kcf_verify and
+ * kcf_mac_decrypt compare, and where kcf_encrypt_mac puts the MAC. Zero what it has not. */
+struct kcf_batch_op {
+	struct kcf_how how;
+	struct kcf_data in;
+	struct kcf_data out;    /* used is set, as by a call of its own */
+	struct kcf_data mac;    /* used is set for KCF_OP_ENCRYPT_MAC */
+	enum kcf_status status; /* out: as its own function would have returned it */
+};
+
+/* Many operations at once, synchronously: each has its final status when this returns, whatever
+ * became of the others. What would run in the calling thread runs there, those of one mechanism and
+ * key size side by side, which is how providers that do several at once are filled; what is kcfd's
+ * work is sent there and waited for. They run in any order: none may write what another reads or
+ * writes. Of any mechanisms, keys and templates; templates are what makes it fast: with them there
+ * is no system call, lock or allocation after a thread's first use.
+ *
+ * req: NULL, or with KCF_WAIT alone, for all of them. Returns KCF_SUCCESS if all succeeded, else
+ * the status of the first in the array that did not; KCF_ARGUMENTS_BAD in all of them for a req
+ * that is neither. */
+KCF_API enum kcf_status kcf_submit_batch(struct kcf_client *client, struct kcf_batch_op *ops,
+					 size_t n_ops, struct kcf_call_req *req);
+
 /* ---- keys in kcfd ---------------------------------------------------------------------------- */
 
 /* These are always kcfd's work (KCF_NO_DAEMON without it) and need no credit. Asynchronous ones
