@@ -16,14 +16,23 @@ static void flush_all(struct api *a)
 		conn_flush(list_entry(l, struct conn, dirty));
 }
 
-static void on_check(uv_check_t *check)
+static void run(struct api *a)
 {
-	struct api *a = check->data;
-
 	a->credit.now_ms = uv_now(a->loop);
 	if (a->core)
 		sched_kick(a->core);
 	flush_all(a);
+}
+
+static void on_check(uv_check_t *check)
+{
+	run(check->data);
+}
+
+void api_pace(struct api *a)
+{
+	if (sched_is_full(a->core))
+		run(a);
 }
 
 static void on_prepare(uv_prepare_t *prepare)

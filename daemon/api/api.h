@@ -4,9 +4,9 @@
  * memory.
  *
  * One per daemon, owned by kcfd.c; loop thread only. A turn of the loop is: sockets are read and
- * requests submitted; the check hook lets the scheduler run what is due and writes the answers; the
- * prepare hook writes what timers and workers added since. So answers of one turn leave in one
- * write per connection.
+ * requests submitted; the check hook, and before it whoever read enough for a turn, lets the
+ * scheduler run what is due and writes the answers; the prepare hook writes what timers and workers
+ * added since. So answers of one turn leave in one write per connection.
  */
 #pragma once
 
@@ -60,5 +60,8 @@ void api_deinit(struct api *a);
 
 /* Start watching a connection's deadline (now + the frame limit); and stop. */
 void api_time_conn(struct api *a, struct conn *c);
+/* After a socket was read: runs and answers what has come, if it is enough for a turn. Closes
+ * connections. */
+void api_pace(struct api *a);
 /* Somebody waits for room: look again soon. */
 void api_credit_waits(struct api *a);

@@ -254,6 +254,7 @@ void conn_parse(struct conn *c)
 static void on_poll(uv_poll_t *poll, int status, int events)
 {
 	struct conn *c = poll->data;
+	struct api *a = c->api;
 
 	if (status < 0) {
 		conn_close(c);
@@ -272,7 +273,8 @@ static void on_poll(uv_poll_t *poll, int status, int events)
 	} else if (conn_is_open(c) && (events & UV_DISCONNECT)) {
 		conn_close(c);
 	}
-	conn_unpin(c);
+	conn_unpin(c); /* may have been the last */
+	api_pace(a);
 }
 
 /* ---- life ---- */

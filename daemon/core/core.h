@@ -151,6 +151,8 @@ void sched_cancel(struct core *core, struct request *r);
 uint32_t sched_position(struct core *core, const struct request *r);
 /* Once per loop turn after all sockets were read: runs what is due. Also scheduled by itself. */
 void sched_kick(struct core *core);
+/* Has enough been submitted since the last kick to be run before more sockets are read? */
+bool sched_is_full(const struct core *core);
 /* Reserve a slot in the hardware queue of row1 for one second for requests of this connection
  * (their ->conn); one at a time. False: none is free yet. True also where there is nothing to wait
  * for, because no device in service has that row: asking again tells why. */

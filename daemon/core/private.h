@@ -56,6 +56,7 @@ struct core {
 	uint64_t worker_cost; /* predicted, handed to workers and not back */
 	uint64_t now_ns;      /* of this turn, 0 = not read yet */
 	uint64_t completed;
+	unsigned n_fresh; /* submitted since the last run */
 	uint32_t learn_tick; /* submits to software */
 	bool running; /* inside sched_kick: no recursion */
 	bool blocked; /* the software queue holds only what workers must do, and they are full */

@@ -11,6 +11,10 @@
 #include "core/steps.h"
 #include "core/work.h"
 
+/* As many as fill every lane of a batch several times, and few enough that all they need is still
+ * in the CPU's own caches when they are answered. */
+#define TURN_REQUESTS 128u
+
 /* ---- the loop's turn ---- */
 
 void sched_arm(struct core *core)
@@ -40,6 +44,7 @@ void sched_kick(struct core *core)
 	if (core->running)
 		return;
 	core->running = true;
+	core->n_fresh = 0;
 	core->now_ns = uv_hrtime();
 	wake_drain(&core->wake);
 	sched_run(core);
@@ -56,6 +61,11 @@ void sched_kick(struct core *core)
 		uv_idle_stop(&core->idle);
 		core->idle_on = false;
 	}
+}
+
+bool sched_is_full(const struct core *core)
+{
+	return core->n_fresh >= TURN_REQUESTS;
 }
 
 /* ---- admission ---- */
@@ -106,7 +116,8 @@ static enum kcf_status check_key(const struct tmpl *t, const struct request *r, 
 {
 	const struct key *k = t->key;
 
-	/* CTR in either direction, or a GMAC, under a nonce of the client's is what such a key's policy forbids */
+	/* CTR in either direction, or a GMAC, under a nonce of the client's is what such a key's
+	 * policy forbids */
 	if (k && k->by_handle && k->iv_generated && t->mech->param_kind != KCF_PARAM_AEAD &&
 	    r->op != KCF_OP_PUBLIC)
 		return KCF_KEY_FUNCTION_NOT_PERMITTED;
@@ -199,6 +210,7 @@ void sched_submit(struct core *core, struct request *r)
 	s->core = core;
 	s->arrived_ns = core_now(core);
 	s->timer.fn = sched_on_timer;
+	core->n_fresh++;
 	take_templates(r);
 	request_set_state(r, REQUEST_WAITING);
 	list_push(&core->live, &s->live);

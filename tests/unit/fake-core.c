@@ -291,6 +291,8 @@ void sched_submit(struct core *core, struct request *r)
 {
 	r->state = REQUEST_WAITING;
 	fake.n_submitted++;
+	if (++fake.n_fresh > fake.most_fresh)
+		fake.most_fresh = fake.n_fresh;
 	list_push(&fake.waiting, &r->link);
 }
 
@@ -326,6 +328,12 @@ uint32_t sched_position(struct core *core, const struct request *r)
 
 void sched_kick(struct core *core)
 {
+	fake.n_fresh = 0;
+}
+
+bool sched_is_full(const struct core *core)
+{
+	return fake.turn && fake.n_fresh >= fake.turn;
 }
 
 struct request *fake_first(void)

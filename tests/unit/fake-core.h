@@ -18,7 +18,9 @@ struct fake_core {
 	int n_consumers, n_templates, n_contexts, n_keys, n_requests;
 	struct list waiting; /* submitted, in order */
 	unsigned n_submitted, n_canceled;
-	uint32_t free_slots; /* what sched_reserve may give */
+	unsigned turn;                /* submitted requests that fill a turn; 0: none does */
+	unsigned n_fresh, most_fresh; /* submitted since the last kick, and the most there were */
+	uint32_t free_slots;          /* what sched_reserve may give */
 	void (*find_done)(void *arg, enum kcf_status status, uint32_t number);
 	void *find_arg; /* a look-up that waits: name "later" */
 	core_done load_done;

@@ -188,6 +188,34 @@ START_TEST(leaves_no_key_bytes_in_its_buffers)
 }
 END_TEST
 
+START_TEST(runs_a_turns_worth_before_it_reads_more)
+{
+	struct harness_raw other;
+	struct wire_op op = digest_op();
+
+	connect_raw(&other, geteuid());
+	harness_raw_hello(&other, NULL);
+	fake.turn = 3;
+	for (uint64_t id = 1; id <= 3; id++) {
+		ck_assert(harness_raw_send_op(&raw, &op, id, "abc", 3));
+		ck_assert(harness_raw_send_op(&other, &op, id, "abc", 3));
+	}
+	while (fake.n_submitted < 6)
+		pump(NULL);
+	ck_assert_uint_eq(fake.most_fresh, 3);
+	fake.turn = fake.most_fresh = 0; /* and without that both go into one turn */
+	for (uint64_t id = 4; id <= 6; id++) {
+		ck_assert(harness_raw_send_op(&raw, &op, id, "abc", 3));
+		ck_assert(harness_raw_send_op(&other, &op, id, "abc", 3));
+	}
+	while (fake.n_submitted < 12)
+		pump(NULL);
+	ck_assert_uint_eq(fake.most_fresh, 6);
+	harness_raw_close(&other);
+	pump_some();
+}
+END_TEST
+
 START_TEST(takes_frames_split_at_every_byte)
 {
 	struct wire_msg m = {.type = FRAME_MECH_FIND};
@@ -221,6 +249,7 @@ int main(void)
 	tcase_add_test(t, reads_no_more_from_a_client_that_does_not_read);
 	tcase_add_test(t, owns_no_buffer_while_idle);
 	tcase_add_test(t, leaves_no_key_bytes_in_its_buffers);
+	tcase_add_test(t, runs_a_turns_worth_before_it_reads_more);
 	tcase_add_test(t, takes_frames_split_at_every_byte);
 	suite_add_tcase(s, t);
 	return test_main(s);
