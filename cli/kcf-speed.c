@@ -3,182 +3,102 @@
  * kcf-speed - kcf's doors beside libcrypto and beside the most two cores allow, in one run.
  *
  * Method. Every door does the same operation on the same inputs under 64 keys in rotation, and this
- * program writes all of the input and reads all of the output of every operation. direct: one
- * thread, contexts prepared, on the client's CPU. caller: the same thread and CPU through
- * kcf_encrypt or kcf_mac with templates. limit: the bare two-process probe (speed-limit.c),
- * client's and server's CPU. inline, arena, handle: pipelined through a private kcfd with one
- * worker on the server's CPU, this program on the client's. Rates come from turns without clock
- * reads per operation, latencies from a turn of their own; with queues a latency is from submission
- * to callback.
+ * program writes all of the input and reads all of the output of every operation, and compares
+ * results with libcrypto's. direct: one thread, contexts prepared, on the client's CPU. caller: the
+ * same thread and CPU through kcf's synchronous calls with templates. limit: the bare two-process
+ * probe (speed-limit.c), client's and server's CPU. inline, arena, handle: pipelined through a
+ * private kcfd with one worker on the server's CPU, this program on the client's. Rates come from
+ * turns without clock reads per operation, latencies from a turn of their own; with queues a
+ * latency is from submission to callback.
  */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "speed.h"
+#include "speed-sweep.h"
 #include "tool.h"
-
-#define TURNS 3
 
 static const char help[] =
 	"Usage: kcf-speed [OPTION]...\n"
 	"       kcf-speed --bars [--json] [--only NAME]\n\n"
 	"Compare kcf with libcrypto called directly and with a bare two-process probe, on this\n"
 	"machine, with a private kcfd that is started and ended here.\n\n"
+	"What to measure:\n"
+	"  --sizes          every door, 64 bytes to 1 MiB (the default)\n"
+	"  --depths         1 to 256 operations in flight, 1 KiB each\n"
+	"  --clients        1 to 16 processes, 4 operations in flight each, 1 KiB each\n"
+	"  --loads          latency by load, 1 KiB\n"
+	"  --all            all of these\n"
+	"  --work NAME      only this operation; may be repeated (a wrong one lists them)\n"
+	"  --bars           the project's bars instead, one line each (two minutes)\n"
+	"  --only NAME      only this bar (a wrong one lists them)\n"
 	"Options:\n"
-	"  --bars           the project's bars, one line each (about a minute)\n"
-	"  --only NAME      only this bar: caller-aes256gcm-64, caller-aes256gcm-16k,\n"
-	"                   caller-hmacsha256-64, arena-aes256gcm-64k, inline-aes256gcm-64,\n"
-	"                   handle-rsa2048-sign, idle-connection-bytes\n"
-	"  --quick          fewer sizes, shorter turns\n"
+	"  --quick          fewer sizes and operations\n"
+	"  --seconds S      of a turn (0.1); a median of three counts\n"
 	"  --json           one JSON object a line\n"
 	"  --kcfd PROGRAM   kcfd to start (else of the build tree, else of PATH)\n"
 	"  --modules DIR    its provider modules\n"
 	"  --cpus A,B       CPU of the client and CPU of kcfd (0,1; one CPU: not pinned)\n"
 	"  -h, --help       this text\n"
-	"Exit codes: 0 done, 1 failed, 2 usage, 4 no such bar.\n";
+	"Exit codes: 0 done, 1 failed, 2 usage, 4 no such bar or operation.\n";
 
-static const size_t sizes[] = {64, 256, 1024, 4096, 16384, 65536, 262144, 1048576};
-static const size_t quick_sizes[] = {64, 4096, 65536, 1048576};
+#define QUICK_WORKS (1u << SPEED_GCM_ENC | 1u << SPEED_CBC_ENC | 1u << SPEED_HMAC)
+#define ALL_WORKS   ((1u << SPEED_WORKS) - 1)
 
-static const struct speed_door *const doors[] = {&speed_direct, &speed_limit, &speed_caller,
-						 &speed_inline, &speed_arena, &speed_handle};
+struct arguments {
+	struct speed_options o;
+	struct speed_sweep_options sweep;
+};
 
-static const char *work_name(enum speed_work_kind work)
+static bool run_sweeps(const struct arguments *a, const struct speed_daemon *daemon)
 {
-	return work == SPEED_AES256GCM    ? "aes-256-gcm"
-	       : work == SPEED_HMACSHA256 ? "hmac-sha256"
-					  : "rsa2048-sha256-sign";
-}
+	const struct speed_options *o = &a->o;
+	struct speed_case base = {.cpu_client = o->cpu_client,
+				  .cpu_server = o->cpu_server,
+				  .socket = daemon->socket,
+				  .modules = o->modules};
+	struct kcf_client *client = speed_connect(daemon->socket, o->modules);
+	struct speed_rows rows = {0};
+	bool ok;
 
-static int by_value(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-/* The share-th part of the samples, in microseconds; 0 without samples. */
-static double quantile(const struct speed_latency *l, double share)
-{
-	return l->n ? l->ns[(size_t)((double)(l->n - 1) * share)] / 1000.0 : 0;
-}
-
-static void print_row(const struct speed_case *c, const struct speed_door *door, double rate,
-		      const struct speed_latency *l, bool json)
-{
-	double gb = rate * (double)c->size / 1e9;
-
-	if (json) {
-		printf("{\"work\": \"%s\", \"size\": %zu, \"door\": \"%s\", \"ops_per_second\": "
-		       "%.1f, "
-		       "\"gb_per_second\": %.4f, ",
-		       work_name(c->work), c->size, door->name, rate, gb);
-		if (l->n)
-			printf("\"p50_us\": %.2f, \"p99_us\": %.2f}\n", quantile(l, .5),
-			       quantile(l, .99));
-		else
-			printf("\"p50_us\": null, \"p99_us\": null}\n");
-	} else {
-		printf("%-20s %8zu  %-7s %12.0f %8.3f", work_name(c->work), c->size, door->name,
-		       rate, gb);
-		if (l->n)
-			printf(" %10.1f %10.1f", quantile(l, .5), quantile(l, .99));
-		putchar('\n');
-	}
-	fflush(stdout);
-}
-
-/* All doors on one case, their turns in alternation. */
-static bool run_case(const struct speed_case *c, struct kcf_client *client, double seconds,
-		     bool json)
-{
-	enum { N = sizeof(doors) / sizeof(doors[0]) };
-	double rates[N][TURNS] = {{0}};
-	void *states[N] = {NULL};
-	struct speed_latency latency = {malloc(SPEED_SAMPLES * sizeof(uint32_t)), 0};
-	bool ok = latency.ns != NULL;
-
-	for (unsigned i = 0; ok && i < N; i++) {
-		states[i] = doors[i]->open(c, client);
-		ok = !states[i] || doors[i]->run(states[i], seconds / 5, NULL) >= 0;
-	}
-	for (unsigned turn = 0; ok && turn < TURNS; turn++) {
-		for (unsigned i = 0; ok && i < N; i++) {
-			if (states[i])
-				rates[i][turn] = doors[i]->run(states[i], seconds, NULL);
-			ok = rates[i][turn] >= 0;
-		}
-	}
-	for (unsigned i = 0; i < N; i++) {
-		if (!states[i])
-			continue;
-		latency.n = 0;
-		if (ok && doors[i] != &speed_limit)
-			ok = doors[i]->run(states[i], seconds / 2, &latency) >= 0;
-		qsort(latency.ns, latency.n, sizeof(*latency.ns), by_value);
-		if (ok)
-			print_row(c, doors[i], speed_median(rates[i], TURNS), &latency, json);
-		doors[i]->close(states[i]);
-	}
-	free(latency.ns);
+	if (!client)
+		return false;
+	ok = speed_sweep(&a->sweep, &base, client, &rows);
+	kcf_client_close(client);
+	free(rows.rows);
 	return ok;
 }
 
-static unsigned depth_of(size_t size)
+static int run_tables(struct arguments *a)
 {
-	return size <= 1024 ? 96 : size <= 16384 ? 32 : 8;
-}
-
-static bool run_all(const struct speed_options *o, struct kcf_client *client)
-{
-	const size_t *list = o->quick ? quick_sizes : sizes;
-	size_t n = o->quick ? sizeof(quick_sizes) / sizeof(quick_sizes[0])
-			    : sizeof(sizes) / sizeof(sizes[0]);
-	double seconds = o->quick ? 0.08 : 0.25;
-	struct speed_case c = {.cpu_client = o->cpu_client, .cpu_server = o->cpu_server};
-
-	if (!o->json)
-		printf("%-20s %8s  %-7s %12s %8s %10s %10s\n", "work", "bytes", "door", "ops/s",
-		       "GB/s", "p50 us", "p99 us");
-	for (c.work = SPEED_AES256GCM; c.work <= SPEED_HMACSHA256; c.work++) {
-		for (size_t i = 0; i < n; i++) {
-			c.size = list[i];
-			c.depth = depth_of(c.size);
-			if (!run_case(&c, client, seconds, o->json))
-				return false;
-		}
-	}
-	c.work = SPEED_RSA2048_SIGN;
-	c.size = SPEED_RSA_INPUT;
-	c.depth = 16;
-	return run_case(&c, client, seconds, o->json);
-}
-
-static int run_table(const struct speed_options *o)
-{
-	struct kcf_client_options options = {
-		.size = sizeof(options), .label = "kcf-speed", .flags = KCF_CLIENT_APP_LOOP};
-	struct kcf_client *client;
 	struct speed_daemon daemon;
-	enum kcf_status status;
-	bool ok = false;
+	bool ok;
 
-	if (!speed_daemon_start(&daemon, o->kcfd, o->modules, o->cpu_server))
+	if (!a->sweep.sweeps)
+		a->sweep.sweeps = 1u << SPEED_SIZES;
+	if (!a->sweep.works)
+		a->sweep.works = a->sweep.quick ? QUICK_WORKS : ALL_WORKS;
+	a->sweep.json = a->o.json;
+	if (!speed_daemon_start(&daemon, a->o.kcfd, a->o.modules, a->o.cpu_server))
 		return TOOL_FAILED;
-	options.socket = daemon.socket;
-	options.module_dir = o->modules;
-	status = kcf_client_open(&options, &client);
-	if (status == KCF_SUCCESS) {
-		ok = run_all(o, client);
-		kcf_client_close(client);
-	} else {
-		tool_fail(status, "connecting to the private kcfd");
-	}
+	ok = run_sweeps(a, &daemon);
 	speed_daemon_stop(&daemon);
 	return ok ? TOOL_OK : TOOL_FAILED;
+}
+
+static int add_work(const char *name, unsigned *works)
+{
+	for (unsigned i = 0; i < SPEED_WORKS; i++) {
+		if (!strcmp(name, speed_work_name((enum speed_work_kind)i))) {
+			*works |= 1u << i;
+			return TOOL_OK;
+		}
+	}
+	tool_error("no operation '%s'; there are:", name);
+	for (unsigned i = 0; i < SPEED_WORKS; i++)
+		tool_hint("  %s", speed_work_name((enum speed_work_kind)i));
+	return TOOL_NOT_FOUND;
 }
 
 static bool parse_cpus(const char *text, struct speed_options *o)
@@ -188,48 +108,96 @@ static bool parse_cpus(const char *text, struct speed_options *o)
 	return sscanf(text, "%d,%d%c", &o->cpu_client, &o->cpu_server, &end) == 2;
 }
 
-static int parse(int argc, char **argv, struct speed_options *o)
+static int parse_seconds(const char *text, double *ret)
+{
+	char *end;
+	double seconds = strtod(text, &end);
+
+	if (*end || !(seconds >= 0.001 && seconds <= 60)) {
+		tool_error("'%s' is not a number of seconds from 0.001 to 60", text);
+		return TOOL_USAGE;
+	}
+	*ret = seconds;
+	return TOOL_OK;
+}
+
+/* One option; TOOL_OK, or an exit code, or -1: nothing more to do. */
+static int take(int c, const char *value, struct arguments *a)
+{
+	switch (c) {
+	case 's':
+	case 'd':
+	case 'n':
+	case 'l':
+		a->sweep.sweeps |= 1u << (c == 's'   ? SPEED_SIZES
+					  : c == 'd' ? SPEED_DEPTHS
+					  : c == 'n' ? SPEED_CLIENTS
+						     : SPEED_LOADS);
+		return TOOL_OK;
+	case 'a':
+		a->sweep.sweeps = (1u << SPEED_SWEEPS) - 1;
+		return TOOL_OK;
+	case 'w':
+		return add_work(value, &a->sweep.works);
+	case 'b':
+		a->o.bars = true;
+		return TOOL_OK;
+	case 'o':
+		a->o.only = value;
+		return TOOL_OK;
+	case 't':
+		return parse_seconds(value, &a->sweep.seconds);
+	case 'q':
+		a->sweep.quick = true;
+		return TOOL_OK;
+	case 'j':
+		a->o.json = true;
+		return TOOL_OK;
+	case 'k':
+		a->o.kcfd = value;
+		return TOOL_OK;
+	case 'm':
+		a->o.modules = value;
+		return TOOL_OK;
+	case 'h':
+		fputs(help, stdout);
+		return -1;
+	default:
+		if (c == 'c' && parse_cpus(value, &a->o))
+			return TOOL_OK;
+		tool_hint("see: kcf-speed --help");
+		return TOOL_USAGE;
+	}
+}
+
+static int parse(int argc, char **argv, struct arguments *a)
 {
 	static const struct option longs[] = {
-		{"bars", 0, NULL, 'b'}, {"only", 1, NULL, 'o'}, {"quick", 0, NULL, 'q'},
-		{"json", 0, NULL, 'j'}, {"kcfd", 1, NULL, 'k'}, {"modules", 1, NULL, 'm'},
-		{"cpus", 1, NULL, 'c'}, {"help", 0, NULL, 'h'}, {0},
+		{"sizes", 0, NULL, 's'},   {"depths", 0, NULL, 'd'},
+		{"clients", 0, NULL, 'n'}, {"loads", 0, NULL, 'l'},
+		{"all", 0, NULL, 'a'},     {"work", 1, NULL, 'w'},
+		{"bars", 0, NULL, 'b'},    {"only", 1, NULL, 'o'},
+		{"quick", 0, NULL, 'q'},   {"json", 0, NULL, 'j'},
+		{"kcfd", 1, NULL, 'k'},    {"modules", 1, NULL, 'm'},
+		{"cpus", 1, NULL, 'c'},    {"seconds", 1, NULL, 't'},
+		{"help", 0, NULL, 'h'},    {0},
 	};
-	int c;
+	int c, code = TOOL_OK;
 
-	while ((c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
-		if (c == 'b')
-			o->bars = true;
-		else if (c == 'o')
-			o->only = optarg;
-		else if (c == 'q')
-			o->quick = true;
-		else if (c == 'j')
-			o->json = true;
-		else if (c == 'k')
-			o->kcfd = optarg;
-		else if (c == 'm')
-			o->modules = optarg;
-		else if (c == 'h') {
-			fputs(help, stdout);
-			return -1;
-		} else if (c != 'c' || !parse_cpus(optarg, o)) {
-			tool_hint("see: kcf-speed --help");
-			return TOOL_USAGE;
-		}
-	}
-	return TOOL_OK;
+	while (code == TOOL_OK && (c = getopt_long(argc, argv, "h", longs, NULL)) != -1)
+		code = take(c, optarg, a);
+	return code;
 }
 
 int main(int argc, char **argv)
 {
-	struct speed_options o = {.cpu_client = 0, .cpu_server = 1};
+	struct arguments a = {.o = {.cpu_client = 0, .cpu_server = 1}, .sweep = {.seconds = 0.1}};
 	int code;
 
 	if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-		o.cpu_client = o.cpu_server = -1;
-	code = parse(argc, argv, &o);
+		a.o.cpu_client = a.o.cpu_server = -1;
+	code = parse(argc, argv, &a);
 	if (code != TOOL_OK)
 		return code < 0 ? TOOL_OK : code;
-	return o.bars || o.only ? speed_bars(&o) : run_table(&o);
+	return a.o.bars || a.o.only ? speed_bars(&a.o) : run_tables(&a);
 }

@@ -1,73 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * speed-bars - the project's bars: each is one door against libcrypto on the same work (and the
- * bare probe where data crosses cores), against a private kcfd with one worker. Turns of the doors
+ * speed-bars - measures the bars: each is one door against libcrypto on the same work (and the bare
+ * probe where data crosses cores), against a private kcfd with one worker. Turns of the doors
  * alternate, so that a change of the machine's speed meets all of them; the median of each door's
  * turns counts. One thread.
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 
-#include "speed.h"
+#include "speed-bar.h"
 #include "tool.h"
 
 #define TURNS            9
-#define TURN_SECONDS     0.35
-#define SPREAD_TURNS     31 /* of signatures: many and short, each key's blinding is renewed in few */
-#define SPREAD_SECONDS   0.15
+#define TURN_SECONDS     0.09
+#define CLIENTS_SECONDS  0.25 /* of several processes: they begin one after the other */
+#define SIGN_TURNS       31   /* many and short: each key's blinding is renewed in few */
+#define SIGN_SECONDS     0.15
+#define WARM_SECONDS     0.05
 #define IDLE_CONNECTIONS 1000
 
-struct bar {
-	const char *name;
-	struct speed_case c;
-	const struct speed_door *door;
-	bool limit; /* data crosses cores: also run the probe */
-	bool direct;
-	bool spread; /* the worker has its CPU for itself, kcfd's loop is on the client's */
-	double min_ratio, min_kcf, max_kcf; /* 0 = none */
-};
+enum { DIRECT, LIMIT, KCF, DOORS };
 
-static const struct bar bars[] = {
-	{.name = "caller-aes256gcm-64",
-	 .c = {.work = SPEED_AES256GCM, .size = 64, .depth = 1},
-	 .door = &speed_caller,
-	 .direct = true,
-	 .min_ratio = 0.90},
-	{.name = "caller-aes256gcm-16k",
-	 .c = {.work = SPEED_AES256GCM, .size = 16384, .depth = 1},
-	 .door = &speed_caller,
-	 .direct = true,
-	 .min_ratio = 0.98},
-	{.name = "caller-hmacsha256-64",
-	 .c = {.work = SPEED_HMACSHA256, .size = 64, .depth = 1},
-	 .door = &speed_caller,
-	 .direct = true,
-	 .min_ratio = 0.90},
-	{.name = "arena-aes256gcm-64k",
-	 .c = {.work = SPEED_AES256GCM, .size = 65536, .depth = 8},
-	 .door = &speed_arena,
-	 .limit = true,
-	 .direct = true,
-	 .min_ratio = 0.90},
-	{.name = "inline-aes256gcm-64",
-	 .c = {.work = SPEED_AES256GCM, .size = 64, .depth = 96},
-	 .door = &speed_inline,
-	 .direct = true,
-	 .min_kcf = 300000},
-	{.name = "handle-rsa2048-sign",
-	 .c = {.work = SPEED_RSA2048_SIGN, .size = SPEED_RSA_INPUT, .depth = 16},
-	 .door = &speed_handle,
-	 .direct = true,
-	 .spread = true,
-	 .min_ratio = 0.95},
-	{.name = "idle-connection-bytes", .max_kcf = 65536},
-};
-
-#define MIN_LIMIT_SHARE 0.75
-
-int speed_double_compare(const void *a, const void *b)
+static int compare(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
 
@@ -76,88 +31,86 @@ int speed_double_compare(const void *a, const void *b)
 
 double speed_median(double *values, size_t n)
 {
-	qsort(values, n, sizeof(*values), speed_double_compare);
+	qsort(values, n, sizeof(*values), compare);
 	return n % 2 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
 }
 
 /* ---- doors against each other ---- */
 
 struct turns {
-	const struct speed_door *doors[3];
-	void *states[3];
+	const struct speed_door *doors[DOORS];
+	void *states[DOORS];
 	unsigned n;
 	double seconds;
-	double rates[3][SPREAD_TURNS];
+	double rates[DOORS][SIGN_TURNS];
 };
 
 static bool run_turns(struct turns *t)
 {
+	struct speed_turn done;
+
 	for (unsigned turn = 0; turn < t->n; turn++) {
-		for (unsigned i = 0; i < 3; i++) {
+		for (unsigned i = 0; i < DOORS; i++) {
 			if (!t->doors[i])
 				continue;
-			t->rates[i][turn] = t->doors[i]->run(t->states[i], t->seconds, NULL);
-			if (t->rates[i][turn] < 0)
+			if (!t->doors[i]->run(t->states[i], t->seconds, NULL, &done))
 				return false;
+			t->rates[i][turn] = speed_rate(&done);
 		}
 	}
 	return true;
 }
 
-static bool measure(const struct bar *b, const struct speed_daemon *d, struct kcf_client *client,
-		    const struct speed_options *o, double medians[3])
+static bool measure(const struct speed_bar *b, const struct speed_daemon *d,
+		    struct kcf_client *client, const struct speed_options *o,
+		    struct speed_result *ret)
 {
-	struct turns t = {.doors = {&speed_direct, b->limit ? &speed_limit : NULL, b->door},
-			  .n = b->spread ? SPREAD_TURNS : TURNS,
-			  .seconds = b->spread ? SPREAD_SECONDS : TURN_SECONDS};
+	bool sign = speed_is_sign(b->c.work), ok = true;
+	struct turns t = {.doors = {b->direct, b->crosses ? &speed_limit : NULL, b->door},
+			  .n = sign ? SIGN_TURNS : TURNS,
+			  .seconds = sign           ? SIGN_SECONDS
+				     : b->c.clients ? CLIENTS_SECONDS
+						    : TURN_SECONDS};
+	double medians[DOORS] = {0};
 	struct speed_case c = b->c, direct;
-	bool ok = true;
+	struct speed_turn warm;
 
 	c.cpu_client = o->cpu_client;
 	c.cpu_server = o->cpu_server;
+	c.socket = d->socket;
+	c.modules = o->modules;
 	direct = c;
 	if (b->spread) /* two virtual CPUs need not be equally fast: both where the worker is */
 		direct.cpu_client = c.cpu_server;
-	for (unsigned i = 0; ok && i < 3; i++) {
+	for (unsigned i = 0; ok && i < DOORS; i++) {
 		if (!t.doors[i])
 			continue;
-		t.states[i] = t.doors[i]->open(i ? &c : &direct, client);
+		t.states[i] = t.doors[i]->open(i == DIRECT ? &direct : &c, client);
 		/* A first short turn pays for what is made once. */
-		ok = t.states[i] && t.doors[i]->run(t.states[i], TURN_SECONDS / 7, NULL) >= 0;
+		ok = t.states[i] && t.doors[i]->run(t.states[i], WARM_SECONDS, NULL, &warm);
 	}
 	if (b->spread && c.cpu_server >= 0)
 		speed_daemon_spread(d, c.cpu_client, c.cpu_server);
 	ok = ok && run_turns(&t);
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < DOORS; i++) {
 		if (t.states[i])
 			t.doors[i]->close(t.states[i]);
 		medians[i] = t.doors[i] ? speed_median(t.rates[i], t.n) : 0;
+		if (b->times && medians[i] > 0)
+			medians[i] = 1e9 / medians[i];
 	}
+	*ret = (struct speed_result){medians[KCF], medians[DIRECT], medians[LIMIT]};
 	return ok;
 }
 
 /* ---- memory of idle connections ---- */
 
-static struct kcf_client *connect_to(const char *path, const char *modules)
-{
-	struct kcf_client_options options = {.size = sizeof(options),
-					     .socket = path,
-					     .label = "kcf-speed",
-					     .module_dir = modules,
-					     .flags = KCF_CLIENT_APP_LOOP};
-	struct kcf_client *client = NULL;
-	enum kcf_status status = kcf_client_open(&options, &client);
-
-	if (status != KCF_SUCCESS)
-		tool_fail(status, "connecting to the private kcfd");
-	return client;
-}
-
-static bool measure_idle(const struct speed_daemon *d, const struct speed_options *o, double *ret)
+static bool measure_idle(const struct speed_daemon *d, const struct speed_options *o,
+			 struct speed_result *ret)
 {
 	struct kcf_client **clients = calloc(IDLE_CONNECTIONS, sizeof(struct kcf_client *));
-	struct rlimit files;
 	uint64_t before = speed_daemon_memory(d), after;
+	struct rlimit files;
 	unsigned n = 0;
 
 	/* A client holds several descriptors; the default limit of 1,024 is for other programs. */
@@ -165,7 +118,7 @@ static bool measure_idle(const struct speed_daemon *d, const struct speed_option
 	files.rlim_cur = files.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &files);
 	while (clients && n < IDLE_CONNECTIONS) {
-		clients[n] = connect_to(d->socket, o->modules);
+		clients[n] = speed_connect(d->socket, o->modules);
 		if (!clients[n])
 			break;
 		n++;
@@ -174,22 +127,11 @@ static bool measure_idle(const struct speed_daemon *d, const struct speed_option
 	for (unsigned i = 0; i < n; i++)
 		kcf_client_close(clients[i]);
 	free(clients);
-	*ret = after > before ? (double)(after - before) / IDLE_CONNECTIONS : 0;
+	ret->kcf = after > before ? (double)(after - before) / IDLE_CONNECTIONS : 0;
 	return n == IDLE_CONNECTIONS;
 }
 
 /* ---- lines ---- */
-
-static bool is_met(const struct bar *b, double kcf, double direct, double limit)
-{
-	if (b->min_ratio && kcf / direct >= b->min_ratio)
-		return true;
-	if (b->limit && limit && kcf / limit >= MIN_LIMIT_SHARE)
-		return true;
-	if (b->min_kcf)
-		return kcf >= b->min_kcf;
-	return b->max_kcf && kcf <= b->max_kcf;
-}
 
 static void number(const char *key, double v, const char *format, bool known)
 {
@@ -200,49 +142,50 @@ static void number(const char *key, double v, const char *format, bool known)
 		printf("null");
 }
 
-static void print_bar(const struct bar *b, const struct speed_options *o, double kcf, double direct,
-		      double limit)
+static void print_json(const struct speed_bar *b, bool vectors, const struct speed_result *r)
 {
-	if (o->json) {
-		printf("{\"name\": \"%s\"", b->name);
-		number("kcf", kcf, "%.1f", true);
-		number("direct", direct, "%.1f", b->direct);
-		number("limit", limit, "%.1f", b->limit);
-		number("ratio", b->direct ? kcf / direct : 0, "%.4f", b->direct);
-		printf("}\n");
-	} else {
-		printf("%-24s kcf %12.1f", b->name, kcf);
-		if (b->direct)
-			printf("  direct %12.1f  ratio %6.3f", direct, kcf / direct);
-		if (b->limit)
-			printf("  limit %12.1f  share %6.3f", limit, kcf / limit);
-		printf("  %s\n", is_met(b, kcf, direct, limit) ? "met" : "NOT MET");
-	}
-	fflush(stdout);
+	printf("{\"name\": \"%s\"", b->name);
+	number("kcf", r->kcf, "%.1f", true);
+	number("direct", r->direct, "%.1f", b->direct != NULL);
+	number("limit", r->limit, "%.1f", b->crosses);
+	number("ratio", b->direct ? r->kcf / r->direct : 0, "%.4f", b->direct != NULL);
+	number("bar", speed_bar_at(b, vectors), "%.6g", true);
+	printf(", \"met\": %s}\n", speed_bar_is_met(b, vectors, r) ? "true" : "false");
 }
 
-static bool run_bar(const struct bar *b, const struct speed_options *o)
+static void print_text(const struct speed_bar *b, bool vectors, const struct speed_result *r)
 {
+	printf("%-33s kcf %10.0f", b->name, r->kcf);
+	if (b->direct)
+		printf("  direct %10.0f  ratio %6.3f", r->direct, r->kcf / r->direct);
+	if (b->crosses)
+		printf("  limit %10.0f  share %5.3f", r->limit, r->kcf / r->limit);
+	printf("  bar %.6g %s\n", speed_bar_at(b, vectors),
+	       speed_bar_is_met(b, vectors, r) ? "met" : "NOT MET");
+}
+
+static bool run_bar(const struct speed_bar *b, const struct speed_options *o, bool vectors)
+{
+	struct speed_result result = {0};
 	struct speed_daemon daemon;
 	struct kcf_client *client;
-	double medians[3] = {0}, idle = 0;
 	bool ok;
 
 	if (!speed_daemon_start(&daemon, o->kcfd, o->modules, o->cpu_server))
 		return false;
-	client = connect_to(daemon.socket, o->modules);
-	ok = client != NULL;
-	if (ok && !b->door)
-		ok = measure_idle(&daemon, o, &idle);
-	else if (ok)
-		ok = measure(b, &daemon, client, o, medians);
+	client = speed_connect(daemon.socket, o->modules);
+	ok = client && (b->door ? measure(b, &daemon, client, o, &result)
+				: measure_idle(&daemon, o, &result));
 	if (client)
 		kcf_client_close(client);
 	speed_daemon_stop(&daemon);
-	if (ok)
-		print_bar(b, o, b->door ? medians[2] : idle, medians[0], medians[1]);
-	else
+	if (!ok)
 		tool_error("bar %s could not be measured", b->name);
+	else if (o->json)
+		print_json(b, vectors, &result);
+	else
+		print_text(b, vectors, &result);
+	fflush(stdout);
 	return ok;
 }
 
@@ -256,27 +199,36 @@ static void warn_if_busy(void)
 			   load);
 }
 
-int speed_bars(const struct speed_options *o)
+static int unknown(const char *name)
 {
 	const char *near = NULL;
 	unsigned best = 255;
-	bool found = false, ok = true;
 
-	for (size_t i = 0; i < sizeof(bars) / sizeof(bars[0]); i++) {
-		if (o->only && strcmp(o->only, bars[i].name)) {
-			if (tool_is_nearer(o->only, bars[i].name, &best))
-				near = bars[i].name;
-			continue;
-		}
-		if (!found)
-			warn_if_busy();
-		found = true;
-		if (!run_bar(&bars[i], o))
-			ok = false;
+	for (const struct speed_bar *b = speed_bar_table; b->name; b++) {
+		if (tool_is_nearer(name, b->name, &best))
+			near = b->name;
 	}
-	if (found)
-		return ok ? TOOL_OK : TOOL_FAILED;
-	tool_error("no bar '%s'", o->only);
-	tool_hint(near ? "did you mean '%s'?" : "see: kcf-speed --help", near);
+	tool_error("no bar '%s'", name);
+	if (near)
+		tool_hint("did you mean '%s'?", near);
+	tool_hint("the bars are:");
+	for (const struct speed_bar *b = speed_bar_table; b->name; b++)
+		tool_hint("  %s", b->name);
 	return TOOL_NOT_FOUND;
+}
+
+int speed_bars(const struct speed_options *o)
+{
+	bool vectors = speed_has_vectors(), ok = true;
+
+	if (o->only && !speed_bar_find(o->only))
+		return unknown(o->only);
+	warn_if_busy();
+	if (!vectors)
+		tool_error("this CPU has no AVX-512 with vector AES: bars above 1.0 are 1.0 here");
+	for (const struct speed_bar *b = speed_bar_table; b->name; b++) {
+		if (!o->only || !strcmp(o->only, b->name))
+			ok = run_bar(b, o, vectors) && ok;
+	}
+	return ok ? TOOL_OK : TOOL_FAILED;
 }

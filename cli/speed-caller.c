@@ -2,30 +2,24 @@
 /* speed-caller - kcf's in-caller door: synchronous calls with templates, one thread, pinned where
  * direct is. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "speed.h"
 #include "tool.h"
 
 struct caller {
 	struct speed_case c;
-	struct kcf_client *client;
-	struct kcf_template *templates[SPEED_TEMPLATES];
+	struct speed_call call;
+	struct speed_check check;
 	unsigned char *in, *out;
 	uint64_t n;
 };
-
-static kcf_mech_t mechanism(enum speed_work_kind work)
-{
-	return work == SPEED_AES256GCM ? KCF_M_AES_GCM : KCF_M_SHA256_HMAC;
-}
 
 static void caller_close(void *state)
 {
 	struct caller *d = state;
 
-	for (unsigned i = 0; i < SPEED_TEMPLATES; i++)
-		kcf_template_destroy(d->templates[i]);
+	speed_call_close(&d->call);
+	speed_check_close(&d->check);
 	free(d->in);
 	free(d->out);
 	free(d);
@@ -33,75 +27,53 @@ static void caller_close(void *state)
 
 static void *caller_open(const struct speed_case *c, struct kcf_client *client)
 {
-	enum kcf_status status = KCF_SUCCESS;
 	struct caller *d;
 
-	if (c->work == SPEED_RSA2048_SIGN)
+	if (speed_is_sign(c->work))
 		return NULL;
 	d = calloc(1, sizeof(*d));
 	if (!d)
 		return NULL;
 	d->c = *c;
-	d->client = client;
-	d->in = aligned_alloc(64, (c->size + 63) / 64 * 64);
-	d->out = aligned_alloc(64, (speed_out_len(c) + 63) / 64 * 64);
-	for (unsigned i = 0; status == KCF_SUCCESS && i < SPEED_TEMPLATES; i++) {
-		unsigned char bytes[32];
-		struct kcf_key key = kcf_key_bytes(bytes, sizeof(bytes));
-
-		speed_key(bytes, sizeof(bytes), i);
-		status = kcf_template_create(client, mechanism(c->work), &key, &d->templates[i]);
-	}
-	if (status == KCF_SUCCESS && d->in && d->out)
+	d->in = aligned_alloc(64, speed_lines(speed_in_len(c->work, c->size)));
+	d->out = aligned_alloc(64, speed_lines(speed_out_len(c->work, c->size)));
+	if (speed_call_open(&d->call, c, client, false) && d->in && d->out &&
+	    speed_check_open(&d->check, c))
 		return d;
-	tool_fail(status, "templates for the caller's thread");
 	caller_close(d);
 	return NULL;
 }
 
-static enum kcf_status operate(struct caller *d)
-{
-	struct kcf_key key = kcf_key_tmpl(d->templates[d->n % SPEED_TEMPLATES]);
-	struct kcf_data in = kcf_flat(d->in, d->c.size);
-	struct kcf_data out = kcf_flat(d->out, speed_out_len(&d->c));
-	unsigned char nonce[SPEED_NONCE_LEN];
-	struct kcf_param_aead aead = {.iv = nonce, .iv_len = sizeof(nonce)};
-	struct kcf_mechanism gcm = {KCF_M_AES_GCM, sizeof(aead), &aead};
-	struct kcf_mechanism hmac = {KCF_M_SHA256_HMAC, 0, NULL};
-
-	if (d->c.work == SPEED_HMACSHA256)
-		return kcf_mac(d->client, &hmac, &key, &in, &out, NULL);
-	speed_nonce(nonce, d->n);
-	return kcf_encrypt(d->client, &gcm, &key, &in, &out, NULL);
-}
-
-static double caller_run(void *state, double seconds, struct speed_latency *latency)
+static bool caller_run(void *state, double seconds, struct speed_latency *latency,
+		       struct speed_turn *ret)
 {
 	struct caller *d = state;
 	unsigned batch = speed_batch(&d->c);
-	size_t out_len = speed_out_len(&d->c);
-	double started, now;
+	size_t out_len = speed_out_len(d->c.work, d->c.size);
+	double started = speed_now();
 	uint64_t first = d->n, sum = 0;
 
 	speed_pin(d->c.cpu_client);
-	for (started = now = speed_now(); now - started < seconds; now = speed_now()) {
+	while (speed_now() - started < seconds) {
 		for (unsigned i = 0; i < batch; i++, d->n++) {
 			uint64_t t = latency ? speed_now_ns() : 0;
 			enum kcf_status status;
 
-			speed_fill(d->in, d->c.size, d->n);
-			status = operate(d);
+			speed_input(d->c.work, d->c.size, &d->check.auth, d->n, d->in);
+			status = speed_call(&d->call, d->n, d->in, d->out, NULL);
 			if (status != KCF_SUCCESS) {
 				tool_fail(status, "in the caller's thread");
-				return -1;
+				return false;
 			}
 			sum += speed_read(d->out, out_len);
 			if (latency)
 				speed_sample(latency, speed_now_ns() - t);
+			else if (!speed_check(&d->check, d->n, d->in, d->out))
+				return false;
 		}
 	}
-	speed_consume(sum);
-	return (double)(d->n - first) / (now - started);
+	speed_turn_end(ret, d->n - first, started, sum);
+	return true;
 }
 
 const struct speed_door speed_caller = {"caller", caller_open, caller_run, caller_close};

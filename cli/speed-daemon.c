@@ -268,3 +268,18 @@ uint64_t speed_daemon_memory(const struct speed_daemon *d)
 		fclose(f);
 	return total;
 }
+
+struct kcf_client *speed_connect(const char *socket, const char *modules)
+{
+	struct kcf_client_options options = {.size = sizeof(options),
+					     .socket = socket,
+					     .label = "kcf-speed",
+					     .module_dir = modules,
+					     .flags = KCF_CLIENT_APP_LOOP};
+	struct kcf_client *client = NULL;
+	enum kcf_status status = kcf_client_open(&options, &client);
+
+	if (status != KCF_SUCCESS)
+		tool_fail(status, "connecting to the private kcfd");
+	return client;
+}

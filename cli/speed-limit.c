@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * speed-limit - the most two cores of this machine can do for a service like kcf, and no more: no
- * protocol, no scheduling, no checks. Two processes share a ring of slots. One writes all input and
- * reads all output on its core; the other encrypts with libcrypto on its own, contexts prepared,
- * with AES-256-GCM under 64 keys in rotation. Both spin. It knows nothing of kcf.
+ * protocol, no scheduling, no checks. Processes share rings and payload; clients write all input
+ * and read all output on their core, a server does the work on its own, with multi-buffer code if
+ * that was there at build time, under 64 keys in rotation. All spin. It knows nothing of kcf.
  *
- *   kcf-speed-limit SIZE SECONDS DEPTH CPU-OF-CLIENT CPU-OF-SERVER
+ *   kcf-speed-limit WORK SIZE SECONDS DEPTH CLIENTS CPU-OF-CLIENTS CPU-OF-SERVER
  *
- * prints operations a second. A CPU of -1 is not pinned.
+ * prints operations, seconds, and the sum of the words of one client's first 64 results. WORK: a
+ * number of enum speed_work_kind. A CPU of -1 is not pinned.
  */
-#include <errno.h>
-#include <openssl/evp.h>
-#include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -20,205 +17,233 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "speed-work.h"
+#include "speed-evp.h"
+#include "speed-limit.h"
 
-#define MAX_DEPTH   256
-#define LINE        64
-#define YIELD_EVERY 4096
-#define PATIENCE_S  20
-#define CHECK_EVERY 64 /* operations between looks at the clock */
+#define PUBLISH 8u    /* small operations between two writes of an index */
+#define LARGE   2048u /* bytes from which each operation is published at once */
+#define LINE    64u
+#define LOOKS   32u  /* turns of a client between two looks at the clock */
+#define WARM_UP 0.25 /* of the time measured */
 
-enum { EMPTY, INPUT, OUTPUT };
+static struct limit_shape shape;
+static struct limit_shared *shared;
+static unsigned char *payload;
+static volatile uint64_t used; /* no compiler leaves the reading out */
 
-struct slot {
-	int state; /* the one word both sides wait on: release store, acquire load */
-	unsigned char nonce[SPEED_NONCE_LEN];
-	char pad[LINE - sizeof(int) - SPEED_NONCE_LEN];
-};
-
-struct ring {
-	int stop;
-	char pad[LINE - sizeof(int)];
-	struct slot slots[];
-};
-
-struct shape {
-	size_t size, out_len, slot_len;
-	unsigned depth;
-	struct ring *ring;
-	unsigned char *data; /* per slot: input, then output, each on its own lines */
-};
-
-static size_t round_up(size_t n)
+static void start(int cpu)
 {
-	/* A page and a line more, so that slots do not fall on the same cache sets. */
-	return (n + 4095) / 4096 * 4096 + LINE;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	speed_pin(cpu);
 }
 
-static unsigned char *input(const struct shape *s, unsigned i)
+static bool stopped(void)
 {
-	return s->data + i * s->slot_len;
+	return __atomic_load_n(&shared->stop, __ATOMIC_RELAXED);
 }
 
-static unsigned char *output(const struct shape *s, unsigned i)
+/* Several clients share a CPU and give way; one gives way for a busy machine's sake only. */
+static void idle(void)
 {
-	return input(s, i) + s->slot_len / 2;
+	static unsigned spins;
+
+	if (shape.n_clients > 1 || ++spins % 4096 == 0)
+		sched_yield();
+	speed_relax();
 }
 
-static bool shape_make(struct shape *s, size_t size, unsigned depth)
-{
-	size_t ring_len = sizeof(struct ring) + depth * sizeof(struct slot);
+/* ---- server ---- */
 
-	s->size = size;
-	s->depth = depth;
-	s->out_len = size + SPEED_TAG_LEN;
-	s->slot_len = 2 * round_up(s->out_len);
-	s->ring = mmap(NULL, ring_len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	s->data = mmap(NULL, depth * s->slot_len, PROT_READ | PROT_WRITE,
-		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	return s->ring != MAP_FAILED && s->data != MAP_FAILED;
+static struct server_ring {
+	uint32_t head, tail, published;
+} served[LIMIT_CLIENTS];
+
+static void publish(unsigned client)
+{
+	struct server_ring *s = &served[client];
+
+	/* Not again: the client looks at that line. */
+	if (s->published != s->tail)
+		__atomic_store_n(&shared->rings[client].completed, s->tail, __ATOMIC_RELEASE);
+	s->published = s->tail;
 }
 
-static bool contexts_make(EVP_CIPHER_CTX **contexts)
+/* Slots name their client: lanes are filled across clients. */
+static void complete(int slot)
 {
-	EVP_CIPHER *gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-	bool ok = gcm != NULL;
+	unsigned client = slot < 0 ? 0 : (unsigned)slot / LIMIT_DEPTH;
+	uint32_t *tail = &served[client].tail;
 
-	for (unsigned i = 0; ok && i < SPEED_TEMPLATES; i++) {
-		unsigned char key[32];
+	if (slot == LIMIT_NONE)
+		return;
+	shared->rings[client].completions[*tail % LIMIT_DEPTH] = (struct limit_completion){
+		.slot = (uint32_t)slot % LIMIT_DEPTH, .failed = slot < 0, .number = *tail};
+	if (++*tail % shape.publish == 0)
+		publish(client);
+}
 
-		speed_key(key, sizeof(key), i);
-		contexts[i] = EVP_CIPHER_CTX_new();
-		ok = contexts[i] && EVP_EncryptInit_ex2(contexts[i], gcm, key, NULL, NULL);
+/* Everything that is there. */
+static bool serve_rings(void)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < shape.n_clients; i++) {
+		struct limit_ring *r = &shared->rings[i];
+		uint32_t tail = __atomic_load_n(&r->submitted, __ATOMIC_ACQUIRE);
+
+		for (uint32_t *head = &served[i].head; *head != tail; ++*head, any = true)
+			complete(limit_engine_submit(&r->entries[*head % LIMIT_DEPTH]));
 	}
-	EVP_CIPHER_free(gcm);
-	return ok;
+	return any;
 }
 
-static bool seal(EVP_CIPHER_CTX *ctx, const struct shape *s, unsigned i)
+static int serve(int cpu)
 {
-	unsigned char *out = output(s, i);
-	int n = 0, rest = 0;
+	start(cpu);
+	if (!limit_engine_open(shape.work, shape.size, payload)) {
+		__atomic_store_n(&shared->stop, 1, __ATOMIC_RELAXED);
+		return 1;
+	}
+	__atomic_store_n(&shared->ready, 1, __ATOMIC_RELEASE);
+	while (!stopped()) {
+		bool any = serve_rings();
 
-	return EVP_EncryptInit_ex2(ctx, NULL, NULL, s->ring->slots[i].nonce, NULL) &&
-	       EVP_EncryptUpdate(ctx, out, &n, input(s, i), (int)s->size) &&
-	       EVP_EncryptFinal_ex(ctx, out + n, &rest) &&
-	       EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_AEAD_GET_TAG, SPEED_TAG_LEN, out + s->size);
+		for (unsigned n = 0; !any && n < PUBLISH; n++)
+			complete(limit_engine_flush());
+		for (unsigned i = 0; i < shape.n_clients; i++)
+			publish(i);
+		if (!any)
+			idle();
+	}
+	return 0;
 }
 
-static void relax(void)
+/* ---- client ---- */
+
+static void put(struct limit_ring *r, unsigned client, uint32_t slot, uint64_t n)
 {
-#if defined(__x86_64__) || defined(__i386__)
-	__builtin_ia32_pause();
-#endif
+	struct limit_entry *e = &r->entries[n % LIMIT_DEPTH];
+
+	e->slot = client * LIMIT_DEPTH + slot;
+	e->key = (uint32_t)(n % SPEED_TEMPLATES);
+	e->number = n;
+	e->in = ((uint64_t)client * shape.depth + slot) * 2 * shape.stride;
+	e->out = e->in + shape.stride;
+	speed_iv(e->iv, speed_seed(shape.work, n));
+	speed_input(shape.work, shape.size, &shape.auth, n, payload + e->in);
+	if ((n + 1) % shape.publish == 0)
+		__atomic_store_n(&r->submitted, (uint32_t)n + 1, __ATOMIC_RELEASE);
 }
 
-/* Spin until the slot is in this state; false: the other side asked to stop. */
-static bool await(struct ring *ring, struct slot *slot, int state)
+/* Read what is complete, put as many. False after a failure. */
+static bool turn(struct limit_ring *r, unsigned client, uint32_t *head, uint64_t *n)
 {
-	for (unsigned spins = 1; __atomic_load_n(&slot->state, __ATOMIC_ACQUIRE) != state;
-	     spins++) {
-		if (__atomic_load_n(&ring->stop, __ATOMIC_RELAXED))
+	uint32_t tail = __atomic_load_n(&r->completed, __ATOMIC_ACQUIRE);
+	size_t out_len = speed_out_len(shape.work, shape.size);
+
+	for (; *head != tail; ++*head, ++*n) {
+		const struct limit_completion *c = &r->completions[*head % LIMIT_DEPTH];
+		uint64_t i = (uint64_t)client * shape.depth + c->slot;
+		uint64_t sum = speed_read(payload + (2 * i + 1) * shape.stride, out_len);
+
+		if (c->failed)
 			return false;
-		/* Never on a quiet machine; on a busy one the other side may be waiting for this
-		 * CPU. */
-		if (spins % YIELD_EVERY == 0)
-			sched_yield();
-		relax();
+		if (c->number < SPEED_TEMPLATES)
+			r->sum += sum;
+		else
+			used += sum;
+		put(r, client, c->slot, *n);
 	}
+	__atomic_store_n(&r->submitted, (uint32_t)*n, __ATOMIC_RELEASE);
 	return true;
 }
 
-/* The other side must not wait for ever. */
-static int give_up(const struct shape *s)
+static int drive(unsigned client, int cpu)
 {
-	__atomic_store_n(&s->ring->stop, 1, __ATOMIC_RELAXED);
-	return 1;
+	struct limit_ring *r = &shared->rings[client];
+	uint64_t n = 0, first = 0;
+	uint32_t head = 0;
+	double now;
+
+	start(cpu);
+	for (; n < shape.depth; n++)
+		put(r, client, (uint32_t)n, n);
+	do {
+		now = speed_now();
+		if (!first && now >= shape.begin)
+			first = n;
+		for (unsigned i = 0; i < LOOKS; i++) {
+			uint64_t before = n;
+
+			if (!turn(r, client, &head, &n))
+				return 1;
+			if (n == before)
+				idle();
+		}
+		/* On a busy machine the first results may be late. */
+	} while ((now < shape.end || n < shape.depth + SPEED_TEMPLATES) && !stopped());
+	r->n = first ? n - first : 0;
+	return stopped();
 }
 
-static int serve(const struct shape *s, int cpu)
+/* ---- both ---- */
+
+static bool parse(char **argv)
 {
-	EVP_CIPHER_CTX *contexts[SPEED_TEMPLATES];
+	size_t len;
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	speed_pin(cpu);
-	if (!contexts_make(contexts))
-		return give_up(s);
-	for (uint64_t n = 0;; n++) {
-		unsigned i = (unsigned)(n % s->depth);
-		struct slot *slot = &s->ring->slots[i];
-
-		if (!await(s->ring, slot, INPUT))
-			return 0;
-		if (!seal(contexts[n % SPEED_TEMPLATES], s, i))
-			return give_up(s);
-		__atomic_store_n(&slot->state, OUTPUT, __ATOMIC_RELEASE);
-	}
+	shape.work = (enum speed_work_kind)atoi(argv[1]);
+	shape.size = (size_t)atol(argv[2]);
+	shape.depth = (unsigned)atoi(argv[4]);
+	shape.n_clients = (unsigned)atoi(argv[5]);
+	if (shape.work >= SPEED_RSA_SIGN || shape.size < 16 || shape.size % 16 ||
+	    shape.depth - 1 >= LIMIT_DEPTH || shape.n_clients - 1 >= LIMIT_CLIENTS)
+		return false;
+	shape.publish = shape.size >= LARGE ? 1 : PUBLISH;
+	/* Odd lines, so that slots do not fall on the same cache sets. */
+	shape.stride = ((shape.size + SPEED_MAC_LEN + LINE - 1) / LINE | 1) * LINE;
+	len = sizeof(*shared) + (size_t)shape.depth * shape.n_clients * 2 * shape.stride;
+	shared = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	payload = (unsigned char *)(shared + 1);
+	return shared != MAP_FAILED && speed_evp_auth(shape.work, shape.size, &shape.auth);
 }
 
-static void put(const struct shape *s, uint64_t n)
+static bool await_children(unsigned n)
 {
-	unsigned i = (unsigned)(n % s->depth);
+	int status = 0, all = 0;
 
-	speed_fill(input(s, i), s->size, n);
-	speed_nonce(s->ring->slots[i].nonce, n);
-	__atomic_store_n(&s->ring->slots[i].state, INPUT, __ATOMIC_RELEASE);
-}
-
-/* Operations a second; the ring is kept full. */
-static double drive(const struct shape *s, double seconds, uint64_t *sum)
-{
-	double started, now;
-	uint64_t n = 0;
-
-	while (n < s->depth)
-		put(s, n++);
-	started = now = speed_now();
-	for (uint64_t done = 0; now - started < seconds; n++, done++) {
-		unsigned i = (unsigned)(n % s->depth);
-
-		if (!await(s->ring, &s->ring->slots[i], OUTPUT))
-			return 0;
-		*sum += speed_read(output(s, i), s->out_len);
-		put(s, n);
-		if (done % CHECK_EVERY == 0 || s->size >= 4096)
-			now = speed_now();
-	}
-	return (double)(n - s->depth) / (now - started);
+	for (; n && wait(&status) > 0; n--)
+		all |= status;
+	return all == 0;
 }
 
 int main(int argc, char **argv)
 {
-	struct shape s;
-	double seconds, rate;
-	uint64_t sum = 0;
-	pid_t child;
-	int status = 0;
+	double seconds = argc == 8 ? atof(argv[3]) : 0;
+	uint64_t n = 0;
+	bool ok;
 
-	if (argc != 6) {
-		fprintf(stderr, "usage: %s SIZE SECONDS DEPTH CPU-OF-CLIENT CPU-OF-SERVER\n",
-			argv[0]);
+	if (seconds <= 0 || !parse(argv)) {
+		fputs("usage: WORK SIZE SECONDS DEPTH CLIENTS CPU CPU\n", stderr);
 		return 2;
 	}
-	seconds = atof(argv[2]);
-	if (atoi(argv[3]) < 1 || atoi(argv[3]) > MAX_DEPTH || atoi(argv[1]) < 8 ||
-	    atoi(argv[1]) % 8 || !shape_make(&s, (size_t)atoi(argv[1]), (unsigned)atoi(argv[3])))
-		return 2;
-	/* Whatever goes wrong, neither side waits for the other for ever. */
-	alarm((unsigned)(10 * seconds) + PATIENCE_S);
-	child = fork();
-	if (child < 0)
-		return 1;
-	if (child == 0)
-		_exit(serve(&s, atoi(argv[5])));
-	speed_pin(atoi(argv[4]));
-	/* Once to warm up: the contexts are made and every page is there. */
-	drive(&s, seconds / 4, &sum);
-	for (unsigned i = 0; i < s.depth; i++)
-		await(s.ring, &s.ring->slots[i], OUTPUT);
-	rate = drive(&s, seconds, &sum);
-	__atomic_store_n(&s.ring->stop, 1, __ATOMIC_RELAXED);
-	waitpid(child, &status, 0);
-	printf("%.1f %llu\n", rate, (unsigned long long)sum % 2);
-	return status ? 1 : 0;
+	/* Whatever goes wrong, nobody waits for ever. */
+	alarm((unsigned)(10 * seconds) + 20);
+	if (fork() == 0)
+		_exit(serve(atoi(argv[7])));
+	while (!__atomic_load_n(&shared->ready, __ATOMIC_ACQUIRE) && !stopped())
+		idle();
+	shape.begin = speed_now() + WARM_UP * seconds;
+	shape.end = shape.begin + seconds;
+	for (unsigned i = 0; i < shape.n_clients; i++)
+		if (fork() == 0)
+			_exit(drive(i, atoi(argv[6])));
+	ok = !stopped() && await_children(shape.n_clients);
+	__atomic_store_n(&shared->stop, 1, __ATOMIC_RELAXED);
+	ok = await_children(1) && ok;
+	for (unsigned i = 0; i < shape.n_clients; i++)
+		n += shared->rings[i].n;
+	printf("%llu %f %llu\n", (unsigned long long)n, seconds,
+	       (unsigned long long)shared->rings[0].sum);
+	return ok ? 0 : 1;
 }

@@ -3,13 +3,13 @@
  * speed-queue - kcf's doors through kcfd, pipelined: inline (payload in the message), arena
  * (payload in shared memory) and handle (the key too stays in kcfd). The program's own loop runs
  * the callbacks; each callback reads its output, writes the next input and submits again, so that
- * `depth` operations are always under way. Inline and arena are submitted with KCF_ALWAYS_QUEUE:
- * nothing is computed in this process. One thread.
+ * `depth` operations are always under way - or, for latencies by load, operations are submitted
+ * when they are due and their latency counts from then, however late that is done. Submitted with
+ * KCF_ALWAYS_QUEUE: nothing is computed in this process. One thread.
  */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "speed.h"
 #include "tool.h"
@@ -29,23 +29,18 @@ struct lane {
 struct queue {
 	struct speed_case c;
 	struct kcf_client *client;
-	bool arena, handles;
-	struct kcf_template *templates[SPEED_TEMPLATES];
-	struct kcf_key keys[SPEED_TEMPLATES]; /* handles, with handles */
+	struct speed_call call;
+	struct speed_check check;
+	size_t out_len;
+	bool arena;
 	struct lane lanes[MAX_DEPTH];
+	struct lane *idle[MAX_DEPTH];
+	unsigned n_idle, in_flight;
 	uint64_t n, done, sum;
-	unsigned in_flight;
-	bool stopping;
-	enum kcf_status failed;
+	bool refill; /* a callback submits again */
+	bool failed;
 	struct speed_latency *latency;
 };
-
-static kcf_mech_t mechanism(const struct speed_case *c)
-{
-	return c->work == SPEED_AES256GCM    ? KCF_M_AES_GCM
-	       : c->work == SPEED_HMACSHA256 ? KCF_M_SHA256_HMAC
-					     : KCF_M_SHA256_RSA_PKCS;
-}
 
 static void lane_submit(struct lane *l);
 
@@ -56,94 +51,134 @@ static void on_done(void *arg, const struct kcf_completion *completion)
 
 	q->in_flight--;
 	if (completion->status != KCF_SUCCESS) {
-		q->failed = completion->status;
-		return;
+		if (!q->failed)
+			tool_fail(completion->status, "through kcfd");
+		q->failed = true;
+	} else {
+		q->sum += speed_read(l->out, q->out_len);
+		q->done++;
+		if (q->latency)
+			speed_sample(q->latency, speed_now_ns() - l->started_ns);
+		else if (!speed_check(&q->check, l->n, l->in, l->out))
+			q->failed = true;
 	}
-	q->sum += speed_read(l->out, speed_out_len(&q->c));
-	q->done++;
-	if (q->latency)
-		speed_sample(q->latency, speed_now_ns() - l->started_ns);
-	if (!q->stopping && q->failed == KCF_SUCCESS)
+	if (q->refill && !q->failed)
 		lane_submit(l);
-}
-
-static enum kcf_status call(struct lane *l, struct kcf_call_req *req)
-{
-	struct queue *q = l->queue;
-	struct kcf_key key = kcf_key_tmpl(q->templates[l->n % SPEED_TEMPLATES]);
-	struct kcf_data in = kcf_flat(l->in, q->c.size);
-	struct kcf_data out = kcf_flat(l->out, speed_out_len(&q->c));
-	unsigned char nonce[SPEED_NONCE_LEN];
-	struct kcf_param_aead aead = {.iv = nonce, .iv_len = sizeof(nonce)};
-	struct kcf_mechanism mech = {.number = mechanism(&q->c)};
-
-	if (q->c.work == SPEED_HMACSHA256)
-		return kcf_mac(q->client, &mech, &key, &in, &out, req);
-	if (q->c.work == SPEED_RSA2048_SIGN)
-		return kcf_sign(q->client, &mech, &key, &in, &out, req);
-	speed_nonce(nonce, l->n);
-	mech.param = &aead;
-	mech.param_len = sizeof(aead);
-	return kcf_encrypt(q->client, &mech, &key, &in, &out, req);
+	else
+		q->idle[q->n_idle++] = l;
 }
 
 static void lane_submit(struct lane *l)
 {
 	struct queue *q = l->queue;
-	struct kcf_call_req req = {.flags = KCF_SKIP_REQID, .callback = on_done, .arg = l};
+	struct kcf_call_req req = {
+		.flags = KCF_SKIP_REQID | KCF_ALWAYS_QUEUE, .callback = on_done, .arg = l};
 	enum kcf_status status;
 
-	if (!q->handles)
-		req.flags |= KCF_ALWAYS_QUEUE;
-	l->n = q->n++;
-	if (q->latency)
+	l->n = q->n;
+	if (q->latency && q->latency->rate <= 0)
 		l->started_ns = speed_now_ns();
-	speed_fill(l->in, q->c.size, l->n);
-	status = call(l, &req);
-	if (status == KCF_QUEUED)
-		q->in_flight++;
-	else
-		q->failed = status == KCF_SUCCESS ? KCF_FAILED : status;
+	speed_input(q->c.work, q->c.size, &q->check.auth, l->n, l->in);
+	q->in_flight++;
+	status = speed_call(&q->call, l->n, l->in, l->out, &req);
+	if (status == KCF_QUEUED) {
+		q->n++;
+		return;
+	}
+	q->in_flight--;
+	q->idle[q->n_idle++] = l;
+	if (status != KCF_BUSY) { /* that is no failure: it is tried again */
+		tool_fail(status, "at a call");
+		q->failed = true;
+	}
 }
 
-/* Run callbacks until none is under way, or the time is over and they stop. */
-static bool pump(struct queue *q, double until)
+/* Callbacks, if there are any; else wait for one, at most this long. False if none came. */
+static bool turn(struct queue *q, int wait_ms)
 {
 	struct pollfd p = {.fd = kcf_client_fd(q->client), .events = POLLIN};
+	uint64_t done = q->done;
+	int n;
 
-	while (q->in_flight) {
-		int n = poll(&p, 1, PATIENCE_MS);
-
-		if (n == 0 || (n < 0 && errno != EINTR)) {
-			q->failed = KCF_TIMED_OUT;
-			return false;
-		}
-		kcf_client_dispatch(q->client);
-		if (speed_now() >= until)
-			q->stopping = true;
-	}
-	return q->failed == KCF_SUCCESS;
+	kcf_client_dispatch(q->client);
+	if (q->done != done || q->failed || !wait_ms)
+		return true;
+	n = poll(&p, 1, wait_ms);
+	return n > 0 || (n < 0 && errno == EINTR);
 }
 
-static double queue_run(void *state, double seconds, struct speed_latency *latency)
+static void submit_idle(struct queue *q)
+{
+	while (q->n_idle && !q->failed) {
+		struct lane *l = q->idle[--q->n_idle];
+
+		lane_submit(l);
+		if (q->n_idle && q->idle[q->n_idle - 1] == l)
+			return; /* refused, and so would be the others */
+	}
+}
+
+/* As many as go, for this long. */
+static void run_full(struct queue *q, double until)
+{
+	q->refill = true;
+	while (!q->failed && speed_now() < until) {
+		if (q->n_idle)
+			submit_idle(q);
+		/* All refused: somebody else has the room. */
+		if (!turn(q, q->in_flight ? PATIENCE_MS : 1) && q->in_flight)
+			break;
+	}
+	q->refill = false;
+}
+
+/* As many as are offered, each when it is due; what finds no lane is late. */
+static void run_paced(struct queue *q, double until)
+{
+	uint64_t started = speed_now_ns(), end = started + (uint64_t)((until - speed_now()) * 1e9);
+	double gap = 1e9 / q->latency->rate;
+	uint64_t i = 0;
+
+	for (uint64_t now = started; !q->failed && now < end; now = speed_now_ns()) {
+		while (q->n_idle && !q->failed) {
+			struct lane *l = q->idle[q->n_idle - 1];
+			uint64_t due = started + (uint64_t)((double)i * gap);
+
+			if (due > now)
+				break;
+			l->started_ns = due;
+			q->n_idle--;
+			lane_submit(l);
+			if (q->n_idle && q->idle[q->n_idle - 1] == l)
+				break; /* refused */
+			i++;
+		}
+		turn(q, 0);
+	}
+}
+
+static bool queue_run(void *state, double seconds, struct speed_latency *latency,
+		      struct speed_turn *ret)
 {
 	struct queue *q = state;
-	double started;
 	uint64_t first = q->done;
+	double started;
 
 	speed_pin(q->c.cpu_client);
 	q->latency = latency;
-	q->stopping = false;
-	q->failed = KCF_SUCCESS;
 	started = speed_now();
-	for (unsigned i = 0; i < q->c.depth && q->failed == KCF_SUCCESS; i++)
-		lane_submit(&q->lanes[i]);
-	if (!pump(q, started + seconds)) {
-		tool_fail(q->failed, "through kcfd");
-		return -1;
+	if (latency && latency->rate > 0)
+		run_paced(q, started + seconds);
+	else
+		run_full(q, started + seconds);
+	while (q->in_flight && !q->failed && turn(q, PATIENCE_MS))
+		;
+	if (q->in_flight && !q->failed) {
+		tool_error("kcfd is silent");
+		q->failed = true;
 	}
-	speed_consume(q->sum);
-	return (double)(q->done - first) / (speed_now() - started);
+	speed_turn_end(ret, q->done - first, started, q->sum);
+	return !q->failed;
 }
 
 static void queue_close(void *state)
@@ -152,11 +187,8 @@ static void queue_close(void *state)
 
 	if (q->in_flight) /* after a failure: callbacks may still come while the client closes */
 		return;
-	for (unsigned i = 0; i < SPEED_TEMPLATES; i++) {
-		kcf_template_destroy(q->templates[i]);
-		if (q->keys[i].kind == KCF_KEY_HANDLE)
-			kcf_key_destroy(q->client, &q->keys[i], NULL);
-	}
+	speed_call_close(&q->call);
+	speed_check_close(&q->check);
 	for (unsigned i = 0; i < q->c.depth; i++) {
 		if (q->arena) {
 			kcf_buf_free(q->client, q->lanes[i].in);
@@ -169,34 +201,10 @@ static void queue_close(void *state)
 	free(q);
 }
 
-static enum kcf_status make_key(struct queue *q, unsigned i)
-{
-	unsigned char bytes[32];
-	struct kcf_key key = kcf_key_bytes(bytes, sizeof(bytes));
-	const unsigned char *der;
-	size_t len;
-	enum kcf_status status;
-
-	speed_key(bytes, sizeof(bytes), i);
-	if (q->c.work == SPEED_RSA2048_SIGN) {
-		if (!speed_rsa_key(i, &der, &len))
-			return KCF_FAILED;
-		key = kcf_key_bytes(der, len);
-		key.format = KCF_KEY_PKCS8;
-	}
-	if (q->handles) {
-		status = kcf_key_import(q->client, &key, 0, &q->keys[i], NULL);
-		if (status != KCF_SUCCESS)
-			return status;
-		key = q->keys[i];
-	}
-	return kcf_template_create(q->client, mechanism(&q->c), &key, &q->templates[i]);
-}
-
 static bool make_lanes(struct queue *q)
 {
-	size_t in_len = (q->c.size + 63) / 64 * 64;
-	size_t out_len = (speed_out_len(&q->c) + 63) / 64 * 64;
+	size_t in_len = speed_lines(speed_in_len(q->c.work, q->c.size));
+	size_t out_len = speed_lines(q->out_len);
 
 	for (unsigned i = 0; i < q->c.depth; i++) {
 		struct lane *l = &q->lanes[i];
@@ -204,8 +212,12 @@ static bool make_lanes(struct queue *q)
 		l->queue = q;
 		l->in = q->arena ? kcf_buf_alloc(q->client, in_len) : aligned_alloc(64, in_len);
 		l->out = q->arena ? kcf_buf_alloc(q->client, out_len) : aligned_alloc(64, out_len);
-		if (!l->in || !l->out)
+		if (!l->in || !l->out) {
+			tool_error("no memory for %u operations of %zu bytes", q->c.depth,
+				   q->c.size);
 			return false;
+		}
+		q->idle[q->n_idle++] = l;
 	}
 	return true;
 }
@@ -214,42 +226,38 @@ static void *queue_open(const struct speed_case *c, struct kcf_client *client, b
 			bool handles)
 {
 	struct queue *q = calloc(1, sizeof(*q));
-	enum kcf_status status = KCF_SUCCESS;
 
 	if (!q)
 		return NULL;
 	q->c = *c;
 	if (q->c.depth > MAX_DEPTH)
 		q->c.depth = MAX_DEPTH;
+	q->out_len = speed_out_len(c->work, c->size);
 	q->client = client;
 	q->arena = arena;
-	q->handles = handles;
-	for (unsigned i = 0; status == KCF_SUCCESS && i < SPEED_TEMPLATES; i++)
-		status = make_key(q, i);
-	if (status == KCF_SUCCESS && !make_lanes(q))
-		status = KCF_HOST_MEMORY;
-	if (status == KCF_SUCCESS)
+	if (speed_call_open(&q->call, c, client, handles) && speed_check_open(&q->check, c) &&
+	    make_lanes(q))
 		return q;
-	tool_fail(status, "keys and buffers through kcfd");
 	queue_close(q);
 	return NULL;
 }
 
 static void *inline_open(const struct speed_case *c, struct kcf_client *client)
 {
-	if (c->work == SPEED_RSA2048_SIGN || c->size > MAX_INLINE)
-		return NULL;
-	return queue_open(c, client, false, false);
+	return speed_is_sign(c->work) || c->size > MAX_INLINE ? NULL
+							      : queue_open(c, client, false, false);
 }
 
 static void *arena_open(const struct speed_case *c, struct kcf_client *client)
 {
-	return c->work == SPEED_RSA2048_SIGN ? NULL : queue_open(c, client, true, false);
+	return speed_is_sign(c->work) ? NULL : queue_open(c, client, true, false);
 }
 
 static void *handle_open(const struct speed_case *c, struct kcf_client *client)
 {
-	return queue_open(c, client, c->work != SPEED_RSA2048_SIGN, true);
+	bool dual = c->work == SPEED_DUAL_ENC || c->work == SPEED_DUAL_DEC;
+
+	return dual ? NULL : queue_open(c, client, !speed_is_sign(c->work), true);
 }
 
 const struct speed_door speed_inline = {"inline", inline_open, queue_run, queue_close};
