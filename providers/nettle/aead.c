@@ -8,7 +8,7 @@
  * that does not match wipes the output. Thread: any.
  */
 #include "aead.h"
-#include "iov.h"
+#include "common/iov.h"
 
 #include <nettle/memops.h>
 #include <stdlib.h>

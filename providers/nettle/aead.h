@@ -12,7 +12,7 @@
 #include <nettle/chacha-poly1305.h>
 #include <nettle/gcm.h>
 #include "aes-key.h"
-#include "object.h"
+#include "class.h"
 
 #define TAG_MAX 16
 

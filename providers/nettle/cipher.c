@@ -8,8 +8,8 @@
  */
 #include "aes-key.h"
 #include "cipher.h"
-#include "iov.h"
-#include "object.h"
+#include "common/iov.h"
+#include "class.h"
 
 #include <nettle/cbc.h>
 #include <nettle/ctr.h>

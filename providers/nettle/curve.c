@@ -7,8 +7,8 @@
  * public key to verify. A key of another curve is KCF_KEY_SIZE_RANGE, so that another provider gets
  * its chance; what is no key at all is KCF_KEY_TYPE_INCONSISTENT. Thread: any.
  */
-#include "iov.h"
-#include "object.h"
+#include "common/iov.h"
+#include "class.h"
 
 #include <nettle/curve25519.h>
 #include <nettle/eddsa.h>

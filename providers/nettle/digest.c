@@ -5,8 +5,8 @@
  * Templates carry nothing: there is no key. Thread: any.
  */
 #include "hash.h"
-#include "iov.h"
-#include "object.h"
+#include "common/iov.h"
+#include "class.h"
 
 #include <string.h>
 

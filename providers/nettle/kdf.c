@@ -5,8 +5,8 @@
  * The template is a copy of the key, since the hash is a parameter. Thread: any.
  */
 #include "hash.h"
-#include "iov.h"
-#include "object.h"
+#include "common/iov.h"
+#include "class.h"
 
 #include <nettle/hkdf.h>
 #include <nettle/pbkdf2.h>

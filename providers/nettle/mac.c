@@ -7,7 +7,7 @@
  * its context. Comparison is constant-time. Thread: any.
  */
 #include "mac.h"
-#include "iov.h"
+#include "common/iov.h"
 
 #include <nettle/memops.h>
 #include <string.h>

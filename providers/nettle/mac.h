@@ -7,7 +7,7 @@
 #include <nettle/cmac.h>
 #include "aes-key.h"
 #include "hash.h"
-#include "object.h"
+#include "class.h"
 
 struct cmac_key {
 	struct aes aes;

@@ -10,7 +10,7 @@
 #include "aead.h"
 #include "cipher.h"
 #include "hash.h"
-#include "object.h"
+#include "class.h"
 
 #include <string.h>
 

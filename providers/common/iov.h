@@ -7,8 +7,8 @@
  * stack where a block crosses a seam. walk_carry() does the same for a multi-part operation, which
  * keeps the bytes of an unfinished block from call to call. Both allow output over input.
  */
-#ifndef NETTLE_IOV_H
-#define NETTLE_IOV_H
+#ifndef PROVIDERS_IOV_H
+#define PROVIDERS_IOV_H
 
 #include <stdint.h>
 #include <sys/uio.h>

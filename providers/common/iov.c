@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* iov: see iov.h. No state of its own. Thread: any. */
-#include "iov.h"
+#include "common/iov.h"
 
 #include <string.h>
 
