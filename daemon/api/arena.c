@@ -15,7 +15,7 @@
 
 /* ---- the quota ---- */
 
-static enum kcf_status charge(struct conn *c, uint64_t size)
+enum kcf_status arena_charge(struct conn *c, uint64_t size)
 {
 	enum kcf_status status;
 
@@ -36,7 +36,7 @@ static enum kcf_status charge(struct conn *c, uint64_t size)
 
 /* The share is still there: a segment outlives its connection only with a request that holds
  * credits. */
-static void uncharge(struct conn *c, uint64_t size)
+void arena_uncharge(struct conn *c, uint64_t size)
 {
 	consumer_uncharge(c->consumer, CHARGE_ARENA, size);
 	c->api->n_segments--;
@@ -50,17 +50,19 @@ static void segment_unref(struct segment *s)
 	if (--s->refs)
 		return;
 	munmap(s->base, s->size);
-	uncharge(s->conn, s->size);
+	arena_uncharge(s->conn, s->size);
 	conn_unpin(s->conn);
 	free(s);
 }
 
-static uint32_t free_number(struct conn *c)
+/* The smallest: entries of a ring name segments by 8 bits. */
+static uint32_t free_number(const struct conn *c)
 {
-	do {
-		c->last_segment++;
-	} while (c->last_segment == 0 || idmap_find(&c->segments, c->last_segment));
-	return c->last_segment;
+	uint32_t number = 1;
+
+	while (idmap_find(&c->segments, number))
+		number++;
+	return number;
 }
 
 /* Map fd and give it a number; what is charged is given back if that fails. */
@@ -75,7 +77,7 @@ static enum kcf_status segment_add(struct conn *c, int fd, uint64_t size, uint32
 		if (base != MAP_FAILED)
 			munmap(base, size);
 		free(s);
-		uncharge(c, size);
+		arena_uncharge(c, size);
 		return KCF_HOST_MEMORY;
 	}
 	*s = (struct segment){.conn = c, .base = base, .size = size, .refs = 1};
@@ -105,12 +107,12 @@ enum kcf_status arena_new(struct conn *c, uint64_t size, uint32_t *ret_number, u
 	if (size > core_limits(c->api->core)->segment_max)
 		return KCF_QUOTA_EXCEEDED;
 	size = (size + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1);
-	status = charge(c, size);
+	status = arena_charge(c, size);
 	if (status != KCF_SUCCESS)
 		return status;
 	fd = make_memfd(size);
 	if (fd < 0) {
-		uncharge(c, size);
+		arena_uncharge(c, size);
 		return KCF_HOST_MEMORY;
 	}
 	status = segment_add(c, fd, size, number);
@@ -148,7 +150,7 @@ enum kcf_status arena_offer(struct conn *c, int fd, uint64_t size, uint32_t numb
 	if (number == 0 || idmap_find(&c->segments, number))
 		number = free_number(c);
 	if (is_sealed_memory(fd, size))
-		status = charge(c, size);
+		status = arena_charge(c, size);
 	if (status == KCF_SUCCESS)
 		status = segment_add(c, fd, size, number);
 	close(fd);
@@ -176,7 +178,7 @@ void arena_close(struct conn *c)
 
 /* ---- ranges ---- */
 
-static void use_segment(struct arena_use *use, struct segment *s)
+void arena_hold(struct arena_use *use, struct segment *s)
 {
 	for (uint32_t i = 0; i < use->n; i++) {
 		if (use->segments[i] == s)
@@ -199,7 +201,7 @@ enum kcf_status arena_ranges(struct conn *c, const struct wire_range *ranges, ui
 			return KCF_ARGUMENTS_BAD;
 		if (__builtin_add_overflow(sum, r->len, &sum))
 			return KCF_BUFFER_TOO_BIG;
-		use_segment(use, s);
+		arena_hold(use, s);
 		iov[i] = (struct iovec){s->base + r->offset, r->len};
 	}
 	*ret_len = sum;

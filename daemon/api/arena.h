@@ -28,7 +28,8 @@ struct segment {
 	uint32_t refs; /* its number, and each request that uses it */
 };
 
-/* A new segment of at least size bytes under a number not in use. *ret_fd is the caller's. */
+/* A new segment of at least size bytes under the smallest number not in use. *ret_fd is the
+ * caller's. */
 enum kcf_status arena_new(struct conn *c, uint64_t size, uint32_t *ret_number, uint64_t *ret_size,
 			  int *ret_fd);
 /* Takes fd. number: the one wanted, kept if it is free. */
@@ -50,4 +51,10 @@ struct arena_use {
  * referenced before a failure stays in use and is released with it. */
 enum kcf_status arena_ranges(struct conn *c, const struct wire_range *ranges, uint32_t n,
 			     struct arena_use *use, struct iovec *iov, size_t *ret_len);
+/* One more segment, if it is not among them. */
+void arena_hold(struct arena_use *use, struct segment *s);
 void arena_release(struct arena_use *use);
+
+/* Charge shared memory of this size to the connection's user; and give that back. */
+enum kcf_status arena_charge(struct conn *c, uint64_t size);
+void arena_uncharge(struct conn *c, uint64_t size);

@@ -58,7 +58,6 @@ struct conn {
 	struct idmap templates; /* slot -> struct tmpl */
 	struct idmap contexts;  /* number -> struct context_entry */
 	struct idmap segments;  /* number -> struct segment */
-	uint32_t last_segment;
 	struct list requests;        /* struct request, by conn_link */
 	unsigned n_key_ops, n_finds; /* answered later */
 };
