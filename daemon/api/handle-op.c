@@ -120,27 +120,12 @@ static enum kcf_status bind_request(struct conn *c, struct wire_op *m, struct re
 	return status;
 }
 
-/* Charge and remember; undone by release(). */
-static enum kcf_status admit(struct conn *c, struct request *r, uint64_t id)
-{
-	enum kcf_status status = consumer_charge(c->consumer, CHARGE_REQUEST, 1);
-
-	if (status != KCF_SUCCESS)
-		return status;
-	if (conn_pending_add(c, &op_of(r)->pending, PENDING_OP, id))
-		return KCF_SUCCESS;
-	consumer_uncharge(c->consumer, CHARGE_REQUEST, 1);
-	return KCF_HOST_MEMORY;
-}
-
 static void submit(struct conn *c, struct request *r, const struct frame_header *h)
 {
 	r->ops = &op_ops;
-	r->id = h->id;
 	r->deadline_ns = h->deadline_us ? uv_hrtime() + h->deadline_us * 1000 : 0;
 	if (h->deadline_us > UINT64_MAX / 2000)
 		r->deadline_ns = 0; /* farther away than this machine will run */
-	list_push(&c->requests, &r->conn_link);
 	sched_submit(c->api->core, r);
 }
 
@@ -170,15 +155,14 @@ void handle_op(struct conn *c, const struct dispatch_frame *f)
 		refuse(c, f->h->id, m.units, status);
 		return;
 	}
-	status = admit(c, r, f->h->id);
+	status = op_enter(c, r, f->h->id);
 	if (status == KCF_SUCCESS) {
 		status = bind_request(c, &m, r);
 		if (status == KCF_SUCCESS) {
 			submit(c, r, f->h);
 			return;
 		}
-		consumer_uncharge(c->consumer, CHARGE_REQUEST, 1);
-		conn_pending_done(&op_of(r)->pending);
+		op_leave(r);
 	}
 	op_free(r);
 	refuse(c, f->h->id, m.units, status);
@@ -231,7 +215,7 @@ static void reply_steps(struct conn *c, const struct request *r, struct wire_msg
 	conn_send_payload(c, msg, r->id, pieces, n);
 }
 
-static void reply(struct conn *c, const struct request *r)
+void handle_op_reply(struct conn *c, const struct request *r)
 {
 	struct wire_msg msg = {.type = FRAME_OP_REPLY};
 	struct wire_op_reply *m = &msg.op_reply;
@@ -264,16 +248,13 @@ static void reply(struct conn *c, const struct request *r)
 static void on_complete(struct request *r)
 {
 	struct conn *c = r->conn;
-	struct op *op = op_of(r);
-	uint32_t units = r->units;
+	uint32_t units = r->units, context = op_of(r)->context;
 
 	conn_pin(c);
-	list_remove(&r->conn_link);
-	if (op->context && conn_is_open(c))
-		context_table_check(c, op->context);
-	if (conn_pending_done(&op->pending))
-		reply(c, r);
-	consumer_uncharge(c->consumer, CHARGE_REQUEST, 1);
+	if (context && conn_is_open(c))
+		context_table_check(c, context);
+	if (op_leave(r))
+		handle_op_reply(c, r);
 	op_free(r);
 	credit_done(&c->credit, units);
 	conn_unpin(c);

@@ -9,6 +9,7 @@
 
 void handle_hello(struct conn *c, const struct dispatch_frame *f);
 void handle_op(struct conn *c, const struct dispatch_frame *f);
+void handle_ring_new(struct conn *c, const struct dispatch_frame *f);
 void handle_template_attach(struct conn *c, const struct dispatch_frame *f);
 void handle_template_drop(struct conn *c, const struct dispatch_frame *f);
 void handle_context_drop(struct conn *c, const struct dispatch_frame *f);
@@ -22,6 +23,8 @@ void handle_arena_free(struct conn *c, const struct dispatch_frame *f);
 void handle_want(struct conn *c, const struct dispatch_frame *f);
 void handle_admin(struct conn *c, const struct dispatch_frame *f);
 
+/* Answer a request that is complete, by OP_REPLY. */
+void handle_op_reply(struct conn *c, const struct request *r);
 /* The key that a message names by handle or name; KCF_ARGUMENTS_BAD if it names none. Borrowed. */
 enum kcf_status handle_find_key(struct conn *c, const struct wire_key *key, struct key **ret);
 /* The template that a message means: of a slot, or made now for mechanism and key. *ret: a

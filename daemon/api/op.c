@@ -202,6 +202,30 @@ enum kcf_status op_build(struct conn *c, const struct wire_op *m, const uint8_t 
 	return KCF_SUCCESS;
 }
 
+enum kcf_status op_enter(struct conn *c, struct request *r, uint64_t id)
+{
+	enum kcf_status status = consumer_charge(c->consumer, CHARGE_REQUEST, 1);
+
+	if (status != KCF_SUCCESS)
+		return status;
+	if (!conn_pending_add(c, &op_of(r)->pending, PENDING_OP, id)) {
+		consumer_uncharge(c->consumer, CHARGE_REQUEST, 1);
+		return KCF_HOST_MEMORY;
+	}
+	r->id = id;
+	list_push(&c->requests, &r->conn_link);
+	return KCF_SUCCESS;
+}
+
+bool op_leave(struct request *r)
+{
+	struct conn *c = r->conn;
+
+	list_remove(&r->conn_link);
+	consumer_uncharge(c->consumer, CHARGE_REQUEST, 1);
+	return conn_pending_done(&op_of(r)->pending);
+}
+
 void op_free(struct request *r)
 {
 	arena_release(&op_of(r)->use);

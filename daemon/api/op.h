@@ -30,5 +30,10 @@ static inline struct op *op_of(const struct request *r)
  * referenced. */
 enum kcf_status op_build(struct conn *c, const struct wire_op *m, const uint8_t *payload,
 			 struct request **ret);
+/* Charge it, remember what is to be answered under this id, list it. */
+enum kcf_status op_enter(struct conn *c, struct request *r, uint64_t id);
+/* Undo that. False: the connection is closed, nobody wants the answer; and only the caller's pin
+ * may be left of it. */
+bool op_leave(struct request *r);
 /* Release segments and free. */
 void op_free(struct request *r);
