@@ -223,6 +223,7 @@ void harness_raw_hello(struct harness_raw *r, struct wire_hello_reply *ret)
 
 	msg.hello.version_min = msg.hello.version_max = FRAME_VERSION;
 	msg.hello.label = "raw";
+	msg.hello.features = r->features;
 	harness_raw_send(r, &msg, 1, NULL, 0);
 	harness_raw_expect(r, FRAME_HELLO_REPLY, &f);
 	if (ret)

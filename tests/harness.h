@@ -54,6 +54,7 @@ void harness_file(const struct harness_kcfd *h, const char *name, const void *by
 
 struct harness_raw {
 	int fd;
+	uint32_t features; /* to be said in hello */
 	struct page *page; /* after hello */
 	uint8_t *buf;      /* received, not yet parsed */
 	size_t len, room;

@@ -12,6 +12,7 @@ static void flush_all(struct api *a)
 {
 	struct list *l;
 
+	rings_show(&a->rings);
 	while ((l = list_pop(&a->dirty)))
 		conn_flush(list_entry(l, struct conn, dirty));
 }
@@ -26,7 +27,11 @@ static void run(struct api *a)
 
 static void on_check(uv_check_t *check)
 {
-	run(check->data);
+	struct api *a = check->data;
+
+	if (a->core && !list_empty(&a->rings.awake))
+		rings_turn(a);
+	run(a);
 }
 
 void api_pace(struct api *a)
@@ -188,7 +193,8 @@ int api_init(struct api *a, uv_loop_t *loop, uint64_t daemon_id)
 	uv_timer_init(loop, &a->timer);
 	uv_timer_init(loop, &a->credit_timer);
 	a->check.data = a->prepare.data = a->timer.data = a->credit_timer.data = a;
-	a->open = 4;
+	rings_init(a);
+	a->open = 5;
 	uv_check_start(&a->check, on_check);
 	return uv_prepare_start(&a->prepare, on_prepare);
 }
@@ -205,6 +211,7 @@ void api_stop(struct api *a)
 		return;
 	a->stopping = true;
 	listener_close(&a->listener);
+	rings_stop(&a->rings);
 	list_for_each(l, &a->conns) conn_drain(list_entry(l, struct conn, link));
 }
 
@@ -240,6 +247,7 @@ void api_deinit(struct api *a)
 	uv_close((uv_handle_t *)&a->prepare, on_hook_closed);
 	uv_close((uv_handle_t *)&a->timer, on_hook_closed);
 	uv_close((uv_handle_t *)&a->credit_timer, on_hook_closed);
+	rings_deinit(a, on_hook_closed);
 	codec_deinit(&a->arena);
 	iobuf_pool_deinit(&a->bufs);
 }

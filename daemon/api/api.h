@@ -5,8 +5,9 @@
  *
  * One per daemon, owned by kcfd.c; loop thread only. A turn of the loop is: sockets are read and
  * requests submitted; the check hook, and before it whoever read enough for a turn, lets the
- * scheduler run what is due and writes the answers; the prepare hook writes what timers and workers
- * added since. So answers of one turn leave in one write per connection.
+ * scheduler run what is due, in several rounds while there are rings to be looked at, and writes the
+ * answers; the prepare hook writes what timers and workers added since. So answers of one turn leave
+ * in one write per connection.
  */
 #pragma once
 
@@ -14,6 +15,7 @@
 #include "api/credit.h"
 #include "api/iobuf.h"
 #include "api/listener.h"
+#include "api/rings.h"
 #include "base/list.h"
 #include "core/core.h"
 #include "wire/codec.h"
@@ -26,6 +28,7 @@ struct api {
 	struct core_events events; /* for core_new */
 	struct listener listener;
 	struct credit credit;
+	struct rings rings;
 	struct codec_arena arena; /* one message at a time */
 	struct iobuf_pool bufs;
 	struct list conns;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "api/conn-private.h"
+#include "api/conn-ring.h"
 
 /* What a message from kcfd needs at most: a text of WIRE_MAX_TEXT, 64 step lengths, or names and
  * numbers; only a public key may be longer. */
@@ -86,9 +87,14 @@ void conn_flush(struct conn *c)
 	if (!conn_is_open(c))
 		return;
 	r = out_flush(&c->out, c->fd);
-	if (c->broken || (r < 0 && r != -EAGAIN))
+	if (c->broken || (r < 0 && r != -EAGAIN)) {
 		conn_close(c);
-	else if (c->paused && !c->api->stopping && conn_has_room_out(c))
+		return;
+	}
+	/* it was left aside while too much was to be written */
+	if (c->ring && conn_has_room_out(c) && ring_has_entry(&c->ring->s))
+		conn_ring_wake(c->ring);
+	if (c->paused && !c->api->stopping && conn_has_room_out(c))
 		conn_parse(c);
 	else
 		conn_watch(c);

@@ -11,6 +11,7 @@
 #include "api/arena.h"
 #include "api/caller.h"
 #include "api/conn-private.h"
+#include "api/conn-ring.h"
 #include "api/context-table.h"
 #include "api/dispatch.h"
 #include "table/page.h"
@@ -388,6 +389,7 @@ void conn_close(struct conn *c)
 	a->n_closing++;
 	close_socket(c);
 	cancel_all(c);
+	conn_ring_close(c);
 	idmap_deinit(&c->pending);
 	drop_templates(c);
 	key_destroy_owner(a->core, c);

@@ -58,6 +58,7 @@ struct conn {
 	struct idmap templates; /* slot -> struct tmpl */
 	struct idmap contexts;  /* number -> struct context_entry */
 	struct idmap segments;  /* number -> struct segment */
+	struct conn_ring *ring;      /* NULL: it has none */
 	struct list requests;        /* struct request, by conn_link */
 	unsigned n_key_ops, n_finds; /* answered later */
 };

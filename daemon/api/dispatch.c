@@ -2,7 +2,7 @@
 #include "api/dispatch.h"
 
 #include <string.h>
-#include "api/conn.h"
+#include "api/conn-ring.h"
 #include "api/handle.h"
 
 #define D_BEFORE_HELLO 0x1 /* the one that comes first, and only then */
@@ -30,6 +30,7 @@ static const struct dispatch_row rows[FRAME_TYPE_COUNT] = {
 	[FRAME_ARENA_FREE] = {handle_arena_free, 0},
 	[FRAME_WANT] = {handle_want, 0},
 	[FRAME_ADMIN] = {handle_admin, D_ANSWERED},
+	[FRAME_RING_NEW] = {handle_ring_new, D_ANSWERED},
 };
 
 /* NULL, or why the frame may not come now. */
@@ -59,10 +60,16 @@ void dispatch_frame(struct conn *c, const struct frame_header *h, uint8_t *body)
 {
 	struct codec_arena *arena = &c->api->arena;
 	const struct dispatch_row *row = &rows[h->type];
-	const char *why = objection(c, row, h);
+	const char *why;
 	struct wire_msg msg;
 	struct dispatch_frame f = {h, &msg, body + h->msg_len};
 
+	/* what was published before the frame was sent comes before it */
+	if (c->ring)
+		conn_ring_take_all(c->ring);
+	if (!conn_is_open(c))
+		return;
+	why = objection(c, row, h);
 	if (why) {
 		conn_fatal(c, KCF_PROTOCOL_ERROR, "%s: %s", frame_type_name(h->type), why);
 		return;

@@ -47,7 +47,7 @@ void handle_hello(struct conn *c, const struct dispatch_frame *f)
 		return;
 	snprintf(c->label, sizeof(c->label), "%s", hello->label ? hello->label : "");
 	n = core_modules(c->api->core, modules, WIRE_MAX_MODULES);
-	c->features = hello->features & FEATURE_MODULES;
+	c->features = hello->features & (FEATURE_MODULES | FEATURE_RING);
 	reply->version = FRAME_VERSION;
 	reply->features = c->features;
 	reply->max_inline = WIRE_MAX_INLINE;

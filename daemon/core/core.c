@@ -265,6 +265,18 @@ const struct table_copy *core_table(struct core *core)
 	return &core->table.t->copies[core->table.t->generation & 1];
 }
 
+static void tell(uint32_t *word, uint32_t value)
+{
+	if (__atomic_load_n(word, __ATOMIC_RELAXED) != value)
+		__atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
+void core_tell_spinners(struct core *core, uint32_t n, bool crowded)
+{
+	tell(&core->table.t->spinners, n);
+	tell(&core->table.t->crowded, crowded);
+}
+
 unsigned core_modules(struct core *core, struct core_module *ret, unsigned max)
 {
 	unsigned n = 0;

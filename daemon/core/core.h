@@ -55,6 +55,8 @@ void core_limits_changed(struct core *core);
 /* The published table's descriptor (borrowed) and view for lookups. */
 int core_table_fd(struct core *core);
 const struct table_copy *core_table(struct core *core);
+/* Publish for clients: how many of their threads look without sleeping, and whether none may. */
+void core_tell_spinners(struct core *core, uint32_t n, bool crowded);
 /* Software modules for clients: memfd (borrowed), name, row; returns how many (at most max). */
 struct core_module {
 	const char *name;
@@ -153,6 +155,8 @@ uint32_t sched_position(struct core *core, const struct request *r);
 void sched_kick(struct core *core);
 /* Has enough been submitted since the last kick to be run before more sockets are read? */
 bool sched_is_full(const struct core *core);
+/* Has a turn anything to do just now? */
+bool sched_is_due(const struct core *core);
 /* Reserve a slot in the hardware queue of row1 for one second for requests of this connection
  * (their ->conn); one at a time. False: none is free yet. True also where there is nothing to wait
  * for, because no device in service has that row: asking again tells why. */

@@ -68,6 +68,11 @@ bool sched_is_full(const struct core *core)
 	return core->n_fresh >= TURN_REQUESTS;
 }
 
+bool sched_is_due(const struct core *core)
+{
+	return sched_has_work(core) || wake_is_due(&core->wake);
+}
+
 /* ---- admission ---- */
 
 static uint32_t uses(uint16_t op, bool mac_half)

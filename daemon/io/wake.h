@@ -33,5 +33,10 @@ void wake_post(struct wake *w, struct wake_node *node);
 void wake_post_chain(struct wake *w, struct wake_node *newest, struct wake_node *oldest);
 /* Run what was posted; true if there was something. Thread: loop. */
 bool wake_drain(struct wake *w);
+/* Was something posted? Thread: loop. */
+static inline bool wake_is_due(const struct wake *w)
+{
+	return __atomic_load_n(&w->head, __ATOMIC_RELAXED);
+}
 /* Nobody posts any more. closed runs when the storage may be reused. Thread: loop. */
 void wake_close(struct wake *w, uv_close_cb closed);

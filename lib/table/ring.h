@@ -149,6 +149,12 @@ void ring_taken(struct ring_server *rs);
 bool ring_answer(struct ring_server *rs, const struct ring_done *done);
 /* Show what was answered. True: the client is to be woken. */
 bool ring_flush(struct ring_server *rs);
+/* Does a thread of the client look for a completion, and there is none? */
+static inline bool ring_client_waits(const struct ring_server *rs)
+{
+	return __atomic_load_n(&rs->r->spins, __ATOMIC_RELAXED) == 1 &&
+	       __atomic_load_n(&rs->r->seen, __ATOMIC_RELAXED) == rs->done;
+}
 /* Ask for the bell. False: there are entries already, and nothing was asked. */
 bool ring_server_sleep(struct ring_server *rs);
 void ring_server_awake(struct ring_server *rs);

@@ -87,7 +87,7 @@ struct table {
 	uint64_t generation; /* acquire to read, release to write; parity = copy in force */
 	uint32_t software_room; /* free units in the software queue, a hint */
 	uint32_t closed;	/* kcfd ended in good order */
-	uint32_t spinners;	/* threads of clients and kcfd that look without sleeping */
+	uint32_t spinners;	/* threads of clients that look without sleeping */
 	uint32_t crowded;	/* more is to be run than there are CPUs: nobody spins */
 	uint32_t reserved[20];
 	uint32_t thresholds[TABLE_MECHS]; /* by mech index; bytes */

@@ -336,6 +336,17 @@ bool sched_is_full(const struct core *core)
 	return fake.turn && fake.n_fresh >= fake.turn;
 }
 
+bool sched_is_due(const struct core *core)
+{
+	return false;
+}
+
+void core_tell_spinners(struct core *core, uint32_t n, bool crowded)
+{
+	fake.spinners = n;
+	fake.crowded = crowded;
+}
+
 struct request *fake_first(void)
 {
 	return list_empty(&fake.waiting) ? NULL

@@ -21,6 +21,8 @@ struct fake_core {
 	unsigned turn;                /* submitted requests that fill a turn; 0: none does */
 	unsigned n_fresh, most_fresh; /* submitted since the last kick, and the most there were */
 	uint32_t free_slots;          /* what sched_reserve may give */
+	uint32_t spinners;            /* as told */
+	bool crowded;
 	void (*find_done)(void *arg, enum kcf_status status, uint32_t number);
 	void *find_arg; /* a look-up that waits: name "later" */
 	core_done load_done;

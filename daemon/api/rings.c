@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/rings.h"
+
+#include <string.h>
+#include "api/api.h"
+#include "api/conn-private.h"
+#include "api/conn-ring.h"
+
+/* Who spins is counted anew this often while there is work. */
+#define COUNT_NS 10000u
+/* A client between two steps may look like one that waits: that long it does not count. */
+#define DOUBT_NS 2000u
+
+static void on_idle(uv_idle_t *idle)
+{
+}
+
+void rings_init(struct api *a)
+{
+	struct rings *rs = &a->rings;
+
+	memset(rs, 0, sizeof(*rs));
+	list_init(&rs->awake);
+	list_init(&rs->answered);
+	uv_idle_init(a->loop, &rs->idle);
+	rs->idle.data = a;
+	spin_init(&rs->spin, "/proc/loadavg", 0);
+}
+
+void rings_deinit(struct api *a, uv_close_cb closed)
+{
+	uv_close((uv_handle_t *)&a->rings.idle, closed);
+	spin_deinit(&a->rings.spin);
+}
+
+void rings_add(struct rings *rs, struct conn_ring *cr)
+{
+	list_push(&rs->awake, &cr->awake);
+	cr->last_ns = uv_hrtime();
+	cr->looked_ns = rs->looked_ns;
+	if (!rs->idle_on)
+		uv_idle_start(&rs->idle, on_idle);
+	rs->idle_on = true;
+}
+
+void rings_fold(struct rings *rs, const struct conn_ring *cr)
+{
+	rs->closed.entries += cr->count.entries;
+	rs->closed.completions += cr->count.completions;
+	rs->closed.by_socket += cr->count.by_socket;
+	rs->closed.bells_heard += cr->count.bells_heard;
+	rs->closed.bells_rung += cr->count.bells_rung;
+}
+
+void rings_show(struct rings *rs)
+{
+	struct list *l;
+
+	while ((l = list_pop(&rs->answered)))
+		conn_ring_show(list_entry(l, struct conn_ring, answered));
+}
+
+void rings_stop(struct rings *rs)
+{
+	while (list_pop(&rs->awake))
+		;
+	uv_idle_stop(&rs->idle);
+	rs->idle_on = false;
+}
+
+/* ---- a round ---- */
+
+static bool is_tired(const struct rings *rs, const struct conn_ring *cr, uint64_t now)
+{
+	return rs->looked_ns - cr->looked_ns >= rs->patience_ns || now - cr->last_ns >= AWAKE_NS;
+}
+
+static unsigned visit(struct rings *rs, struct conn_ring *cr, uint64_t now)
+{
+	if (!ring_has_entry(&cr->s)) {
+		if (is_tired(rs, cr, now) && conn_ring_sleep(cr))
+			rs->sleeps++;
+		return 0;
+	}
+	if (!conn_has_room_out(cr->conn)) { /* conn_flush wakes it */
+		list_remove(&cr->awake);
+		return 0;
+	}
+	cr->last_ns = now;
+	cr->looked_ns = rs->looked_ns;
+	return conn_ring_take(cr, VISIT);
+}
+
+/* Take from all; what is enough for a turn is run and answered before more is taken. */
+static unsigned visit_all(struct api *a, uint64_t now)
+{
+	struct rings *rs = &a->rings;
+	struct list batch, *l;
+	unsigned n = 0;
+
+	list_init(&batch);
+	list_splice(&batch, &rs->awake);
+	while ((l = list_pop(&batch))) {
+		list_push(&rs->awake, l);
+		n += visit(rs, list_entry(l, struct conn_ring, awake), now);
+		if (!sched_is_full(a->core))
+			continue;
+		sched_kick(a->core);
+		rings_show(rs);
+	}
+	return n;
+}
+
+/* Was there something to do? */
+static bool run_round(struct api *a, uint64_t now)
+{
+	struct rings *rs = &a->rings;
+	unsigned n = visit_all(a, now);
+
+	rs->rounds++;
+	if (sched_is_due(a->core))
+		sched_kick(a->core);
+	else if (!n)
+		return false;
+	rings_show(rs);
+	return true;
+}
+
+/* ---- looking ---- */
+
+/* Threads of clients that spin. */
+static unsigned count_spinners(const struct rings *rs)
+{
+	unsigned n = 0;
+
+	list_for_each(l, &rs->awake)
+	{
+		n += ring_client_waits(&list_entry(l, struct conn_ring, awake)->s);
+	}
+	return n;
+}
+
+/* May kcfd go on looking, with nothing to do for `spent` more? */
+static uint64_t patience(struct rings *rs, uint64_t spin_ns, uint64_t spent)
+{
+	if (!spin_ns || rs->spin.crowded || rs->spin.cpus < 2)
+		return 0;
+	if (spin_permits(&rs->spin, rs->n_spinners)) {
+		rs->doubted_ns = 0;
+		return spin_ns;
+	}
+	rs->doubted_ns += spent;
+	return rs->doubted_ns < DOUBT_NS ? spin_ns : 0;
+}
+
+/* The end of a round: how long may be looked? */
+static void settle(struct api *a, bool worked, uint64_t from, uint64_t now)
+{
+	struct rings *rs = &a->rings;
+	uint64_t spin_ns = core_limits(a->core)->spin_us * 1000;
+
+	if (worked) {
+		rs->patience_ns = UINT64_MAX;
+		rs->doubted_ns = 0;
+		if (now - rs->counted_ns < COUNT_NS)
+			return;
+	}
+	rs->counted_ns = now;
+	rs->n_spinners = count_spinners(rs);
+	spin_is_crowded(&rs->spin, now);
+	core_tell_spinners(a->core, rs->n_spinners,
+			   !spin_ns || rs->spin.crowded || rs->spin.cpus < 2);
+	if (worked)
+		return;
+	rs->empty_rounds++;
+	rs->looked_ns += now - from;
+	rs->patience_ns = patience(rs, spin_ns, now - from);
+}
+
+void rings_turn(struct api *a)
+{
+	struct rings *rs = &a->rings;
+	uint64_t begun = uv_hrtime(), from = begun, now;
+
+	do {
+		bool worked = run_round(a, from);
+
+		now = uv_hrtime();
+		settle(a, worked, from, now);
+		from = now;
+	} while (!list_empty(&rs->awake) && list_empty(&a->dirty) && now - begun < ROUNDS_NS);
+	if (!list_empty(&rs->awake) || !rs->idle_on)
+		return;
+	core_tell_spinners(a->core, 0, rs->spin.crowded);
+	uv_idle_stop(&rs->idle);
+	rs->idle_on = false;
+}
