@@ -22,6 +22,11 @@
 		.door = &speed_arena, .direct = &speed_direct, .crosses = true, .vectors = true,   \
 		.at = (AT)                                                                         \
 	}
+#define BATCH(NAME, WORK, SIZE, AT)                                                                \
+	{                                                                                          \
+		.name = "batch-" NAME, .c = {.work = (WORK), .size = (SIZE), .depth = 1},          \
+		.door = &speed_batch, .direct = &speed_direct, .vectors = true, .at = (AT)         \
+	}
 #define EIGHT_CLIENTS(NAME, WORK, SIZE, AT)                                                        \
 	{                                                                                          \
 		.name = "eight-clients-" NAME,                                                     \
@@ -73,6 +78,11 @@ const struct speed_bar speed_bar_table[] = {
 	CALLER_MB("aes256gcm-dec-64", SPEED_GCM_DEC, 64, SPEED_TWIN * 2.0),
 	CALLER_MB("aes256gcm-16k", SPEED_GCM_ENC, 16384, 2.0),
 	CALLER_MB("aes256gcm-dec-16k", SPEED_GCM_DEC, 16384, SPEED_TWIN * 2.0),
+	BATCH("aes256gcm-64", SPEED_GCM_ENC, 64, 3.0),
+	BATCH("aes256gcm-dec-64", SPEED_GCM_DEC, 64, SPEED_TWIN * 3.0),
+	BATCH("aes128cbc-enc-1k", SPEED_CBC_ENC, 1024, 5.0),
+	BATCH("aes128cbc-dec-1k", SPEED_CBC_DEC, 1024, SPEED_TWIN * 5.0),
+	BATCH("hmacsha256-1k", SPEED_HMAC, 1024, 1.8),
 	SIGN("async-rsa2048-sign", SPEED_RSA_SIGN, 0.97),
 	SIGN("async-ecdsap256-sign", SPEED_ECDSA_SIGN, 0.90),
 	{.name = "roundtrip-hmac-64",

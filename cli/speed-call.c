@@ -5,7 +5,7 @@
 #include "speed.h"
 #include "tool.h"
 
-static kcf_mech_t mechanism(enum speed_work_kind work)
+kcf_mech_t speed_call_mechanism(enum speed_work_kind work)
 {
 	switch (work) {
 	case SPEED_GCM_ENC:
@@ -44,8 +44,8 @@ static enum kcf_status make(struct speed_call *call, unsigned i, bool handles)
 			return status;
 		key = call->handles[i];
 	}
-	status =
-		kcf_template_create(call->client, mechanism(call->work), &key, &call->templates[i]);
+	status = kcf_template_create(call->client, speed_call_mechanism(call->work), &key,
+				     &call->templates[i]);
 	call->keys[i] = kcf_key_tmpl(call->templates[i]);
 	return status;
 }
@@ -119,7 +119,7 @@ enum kcf_status speed_call(struct speed_call *call, uint64_t n, unsigned char *i
 	const struct kcf_key *key = &call->keys[n % SPEED_TEMPLATES];
 	struct kcf_data from = kcf_flat(in, speed_in_len(call->work, call->size));
 	struct kcf_data to = kcf_flat(out, speed_out_len(call->work, call->size));
-	struct kcf_mechanism mech = {.number = mechanism(call->work)};
+	struct kcf_mechanism mech = {.number = speed_call_mechanism(call->work)};
 	unsigned char iv[SPEED_IV_LEN];
 	struct kcf_param_aead aead = {.iv = iv, .iv_len = SPEED_NONCE_LEN};
 	struct kcf_param_iv cbc = {iv, sizeof(iv)};

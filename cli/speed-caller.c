@@ -48,7 +48,7 @@ static bool caller_run(void *state, double seconds, struct speed_latency *latenc
 		       struct speed_turn *ret)
 {
 	struct caller *d = state;
-	unsigned batch = speed_batch(&d->c);
+	unsigned batch = speed_per_look(&d->c);
 	size_t out_len = speed_out_len(d->c.work, d->c.size);
 	double started = speed_now();
 	uint64_t first = d->n, sum = 0;

@@ -64,7 +64,7 @@ static bool direct_run(void *state, double seconds, struct speed_latency *latenc
 		       struct speed_turn *ret)
 {
 	struct direct *d = state;
-	unsigned batch = speed_batch(&d->c);
+	unsigned batch = speed_per_look(&d->c);
 	size_t out_len = speed_out_len(d->c.work, d->c.size);
 	uint64_t first = d->n, sum = 0, started_ns = speed_now_ns(), t = 0;
 	double started = speed_now();

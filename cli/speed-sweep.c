@@ -189,9 +189,9 @@ static unsigned depth_of(const struct speed_case *c)
 
 static bool sweep_sizes(struct sweep *s, struct speed_case c)
 {
-	static const struct speed_door *const doors[] = {&speed_direct, &speed_limit, &speed_caller,
-							 &speed_inline, &speed_arena, &speed_handle,
-							 NULL};
+	static const struct speed_door *const doors[] = {
+		&speed_direct, &speed_limit, &speed_caller, &speed_batch,
+		&speed_inline, &speed_arena, &speed_handle, NULL};
 	const size_t *list = s->o->quick ? quick_sizes : sizes;
 	size_t n = s->o->quick ? COUNT(quick_sizes) : COUNT(sizes);
 	static const size_t digest = 32;

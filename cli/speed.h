@@ -49,7 +49,7 @@ struct speed_door {
 };
 
 extern const struct speed_door speed_direct, speed_limit, speed_caller, speed_inline, speed_arena,
-	speed_handle, speed_clients, speed_round_trip, speed_socket_trip;
+	speed_handle, speed_batch, speed_clients, speed_round_trip, speed_socket_trip;
 
 static inline void speed_sample(struct speed_latency *l, uint64_t ns)
 {
@@ -78,7 +78,7 @@ static inline uint64_t speed_now_ns(void)
 }
 
 /* Operations between looks at the clock: about a tenth of a millisecond's worth. */
-static inline unsigned speed_batch(const struct speed_case *c)
+static inline unsigned speed_per_look(const struct speed_case *c)
 {
 	return speed_is_sign(c->work) ? 1 : c->size <= 1024 ? 256 : c->size <= 16384 ? 32 : 4;
 }
@@ -132,6 +132,8 @@ struct speed_call {
 bool speed_call_open(struct speed_call *call, const struct speed_case *c, struct kcf_client *client,
 		     bool handles);
 void speed_call_close(struct speed_call *call);
+/* Of dual work: the cipher. */
+kcf_mech_t speed_call_mechanism(enum speed_work_kind work);
 /* Operation n. */
 enum kcf_status speed_call(struct speed_call *call, uint64_t n, unsigned char *in,
 			   unsigned char *out, struct kcf_call_req *req);

@@ -73,6 +73,21 @@ static enum kcf_status after(enum kcf_status status, struct kcf_call_req *req, s
 		return after(real(c, mech, key, in, out, req), req, out);                          \
 	}
 
+enum kcf_status kcf_submit_batch(struct kcf_client *c, struct kcf_batch_op *ops, size_t n,
+				 struct kcf_call_req *req)
+{
+	enum kcf_status (*real)(struct kcf_client *, struct kcf_batch_op *, size_t,
+				struct kcf_call_req *);
+	enum kcf_status status;
+
+	*(void **)&real = dlsym(RTLD_NEXT, "kcf_submit_batch");
+	status = real(c, ops, n, req);
+	n_calls += n;
+	if (spoil)
+		((unsigned char *)ops[n - 1].out.base)[3] ^= 0x10;
+	return status;
+}
+
 WRAP(kcf_encrypt)
 WRAP(kcf_decrypt)
 WRAP(kcf_mac)
@@ -132,8 +147,8 @@ static struct speed_case case_of(int work)
 				   .modules = TEST_MODULE_DIR};
 }
 
-static const struct speed_door *const doors[] = {&speed_caller, &speed_inline, &speed_arena,
-						 &speed_handle, &speed_round_trip};
+static const struct speed_door *const doors[] = {&speed_caller, &speed_batch,  &speed_inline,
+						 &speed_arena,  &speed_handle, &speed_round_trip};
 
 #define N_DOORS (sizeof(doors) / sizeof(doors[0]))
 
