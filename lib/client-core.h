@@ -88,8 +88,7 @@ struct kcf_client {
 	enum kcf_preference preference;
 	kcf_event_callback on_event;
 	void *event_arg;
-	volatile uint8_t *fork_mark; /* a page wiped on fork: 1 in the process that opened */
-	uint32_t child;              /* atomic: 1 = direct knows of the fork */
+	uint32_t *fork_mark; /* atomic, in a page wiped on fork: whose process this is */
 
 	pthread_mutex_t lock; /* everything below */
 	pthread_cond_t tx_idle;

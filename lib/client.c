@@ -31,9 +31,13 @@ struct direct *client_direct(struct kcf_client *client)
 	return client->direct;
 }
 
+/* What the page says: the kernel makes it FORKED, the child takes it from there to OWN again. One
+ * word, so that no fork, whenever it comes, finds half of an answer. */
+enum { MARK_FORKED = 0, MARK_OWN, MARK_FORGETTING, MARK_CHILD };
+
 bool client_forked(const struct kcf_client *client)
 {
-	return !*client->fork_mark;
+	return __atomic_load_n(client->fork_mark, __ATOMIC_ACQUIRE) != MARK_OWN;
 }
 
 bool client_standalone(const struct kcf_client *client)
@@ -71,6 +75,13 @@ static void close_fd(int *fd)
 	*fd = -1;
 }
 
+static void close_own_fds(struct kcf_client *c)
+{
+	close_fd(&c->evfd);
+	close_fd(&c->timerfd);
+	close_fd(&c->kickfd);
+}
+
 static void init_locks(struct kcf_client *c)
 {
 	pthread_mutex_init(&c->lock, NULL);
@@ -92,9 +103,7 @@ static void forget_parent(struct kcf_client *c)
 	c->n_requests = 0;
 	c->in_armed = c->out_armed = c->was_up = false;
 	close_fd(&c->fd);
-	close_fd(&c->evfd);
-	close_fd(&c->timerfd);
-	close_fd(&c->kickfd);
+	close_own_fds(c);
 	pending_deinit(&c->pending);
 	client_tx_reset(c);
 	client_rx_reset(c);
@@ -106,17 +115,20 @@ static void forget_parent(struct kcf_client *c)
 
 void client_enter(struct kcf_client *c)
 {
-	uint32_t none = 0;
+	uint32_t mark = __atomic_load_n(c->fork_mark, __ATOMIC_ACQUIRE);
 
-	if (!client_forked(c) || __atomic_load_n(&c->child, __ATOMIC_ACQUIRE) == 2)
+	if (mark == MARK_OWN || mark == MARK_CHILD)
 		return;
-	if (__atomic_compare_exchange_n(&c->child, &none, 1, false, __ATOMIC_ACQUIRE,
-					__ATOMIC_RELAXED)) {
+	mark = MARK_FORKED;
+	if (__atomic_compare_exchange_n(c->fork_mark, &mark, MARK_FORGETTING, false,
+					__ATOMIC_ACQUIRE, __ATOMIC_ACQUIRE)) {
 		forget_parent(c);
-		__atomic_store_n(&c->child, 2, __ATOMIC_RELEASE);
+		__atomic_store_n(c->fork_mark, MARK_CHILD, __ATOMIC_RELEASE);
 	}
-	while (__atomic_load_n(&c->child, __ATOMIC_ACQUIRE) != 2)
+	while (mark == MARK_FORGETTING) {
 		sched_yield();
+		mark = __atomic_load_n(c->fork_mark, __ATOMIC_ACQUIRE);
+	}
 }
 
 static bool map_fork_mark(struct kcf_client *c)
@@ -130,7 +142,7 @@ static bool map_fork_mark(struct kcf_client *c)
 		return false;
 	}
 	c->fork_mark = p;
-	*c->fork_mark = 1;
+	*c->fork_mark = MARK_OWN;
 	return true;
 }
 
@@ -229,22 +241,57 @@ enum kcf_status client_start_thread(struct kcf_client *c)
 	return err ? KCF_HOST_MEMORY : KCF_SUCCESS;
 }
 
+/* The library is already trying: have it try now, and wait for the outcome. */
+static enum kcf_status hurry(struct kcf_client *c)
+{
+	uint64_t attempts;
+	enum kcf_status st;
+	struct waiter w;
+
+	client_waiter_init(&w);
+	pthread_mutex_lock(&c->lock);
+	attempts = c->n_failed;
+	if (c->state == CLIENT_DOWN)
+		c->next_connect = 1;
+	while (c->state != CLIENT_UP && c->state != CLIENT_OFF && c->n_failed == attempts)
+		client_wait(c, &w, client_now() + NSEC_PER_MSEC);
+	st = c->state == CLIENT_UP ? KCF_SUCCESS : c->refusal;
+	pthread_mutex_unlock(&c->lock);
+	client_waiter_deinit(&w);
+	return st;
+}
+
+/* Take the role while there is no connection; false: another thread made one, or is about to. */
+static bool drive_offline(struct kcf_client *c)
+{
+	struct waiter w;
+
+	client_waiter_init(&w);
+	while (c->state == CLIENT_OFF && !client_drive(c))
+		client_wait(c, &w, client_now() + NSEC_PER_MSEC);
+	client_waiter_deinit(&w);
+	return c->state == CLIENT_OFF;
+}
+
 /* Connection, and the thread that serves it. */
 static enum kcf_status go_online(struct kcf_client *c)
 {
 	enum kcf_status st;
 
 	pthread_mutex_lock(&c->lock);
-	c->driving = true;
+	if (!drive_offline(c)) {
+		pthread_mutex_unlock(&c->lock);
+		return hurry(c);
+	}
 	st = connect_now(c);
+	if (st == KCF_SUCCESS)
+		st = client_start_thread(c);
 	if (st != KCF_SUCCESS) {
 		if (c->fd >= 0)
 			client_disconnect(c, false);
 		c->state = CLIENT_OFF;
 	}
 	client_undrive(c);
-	if (st == KCF_SUCCESS)
-		st = client_start_thread(c);
 	pthread_mutex_unlock(&c->lock);
 	return st;
 }
@@ -284,12 +331,10 @@ static void free_client(struct kcf_client *c)
 	arena_deinit(&c->arena);
 	close_fd(&c->fd);
 	close_fd(&c->epfd);
-	close_fd(&c->evfd);
-	close_fd(&c->timerfd);
-	close_fd(&c->kickfd);
+	close_own_fds(c);
 	direct_free(c->direct);
 	if (c->fork_mark)
-		munmap((void *)c->fork_mark, PAGE_LEN);
+		munmap(c->fork_mark, PAGE_LEN);
 	pthread_cond_destroy(&c->tx_idle);
 	pthread_mutex_destroy(&c->lock);
 	free(c->slots);
@@ -388,28 +433,17 @@ enum kcf_status kcf_client_close(struct kcf_client *client)
 
 static enum kcf_status become_own_process(struct kcf_client *c)
 {
-	*c->fork_mark = 1;
-	__atomic_store_n(&c->child, 0, __ATOMIC_RELEASE);
-	return open_fds(c);
-}
+	enum kcf_status st = KCF_SUCCESS;
 
-/* The library is already trying: have it try now, and wait for the outcome. */
-static enum kcf_status hurry(struct kcf_client *c)
-{
-	uint64_t attempts;
-	enum kcf_status st;
-	struct waiter w;
-
-	client_waiter_init(&w);
 	pthread_mutex_lock(&c->lock);
-	attempts = c->n_failed;
-	if (c->state == CLIENT_DOWN)
-		c->next_connect = 1;
-	while (c->state != CLIENT_UP && c->state != CLIENT_OFF && c->n_failed == attempts)
-		client_wait(c, &w, client_now() + NSEC_PER_MSEC);
-	st = c->state == CLIENT_UP ? KCF_SUCCESS : c->refusal;
+	if (client_forked(c)) { /* no other thread was faster */
+		st = open_fds(c);
+		if (st == KCF_SUCCESS)
+			__atomic_store_n(c->fork_mark, MARK_OWN, __ATOMIC_RELEASE);
+		else
+			close_own_fds(c);
+	}
 	pthread_mutex_unlock(&c->lock);
-	client_waiter_deinit(&w);
 	return st;
 }
 

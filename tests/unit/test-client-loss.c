@@ -544,6 +544,82 @@ START_TEST(connects_when_kcfd_comes_later)
 }
 END_TEST
 
+#define OPENERS 8
+
+static pthread_barrier_t at_once;
+
+/* The address of the client, if it worked. */
+static void *reopen(void *client)
+{
+	pthread_barrier_wait(&at_once);
+	if (kcf_client_reopen(client) != KCF_SUCCESS || digest(client, NULL) != KCF_SUCCESS)
+		return NULL;
+	return client;
+}
+
+/* Nobody listens when it is opened. */
+static struct kcf_client *open_offline(void)
+{
+	struct kcf_client_options o = {.size = sizeof(o), .socket = fake.path,
+				       .flags = KCF_CLIENT_STANDALONE};
+	struct kcf_client *c;
+
+	fake_unlisten(&fake);
+	ck_assert_int_eq(kcf_client_open(&o, &c), KCF_SUCCESS);
+	fake_listen(&fake);
+	return c;
+}
+
+/* From many threads at once; how many it worked for. */
+static unsigned reopen_at_once(struct kcf_client *c)
+{
+	pthread_t threads[OPENERS];
+	unsigned n = 0;
+	void *ret;
+
+	if (pthread_barrier_init(&at_once, NULL, OPENERS) != 0)
+		return 0;
+	for (int i = 0; i < OPENERS; i++)
+		if (pthread_create(&threads[i], NULL, reopen, c) != 0)
+			abort();
+	for (int i = 0; i < OPENERS; i++) {
+		pthread_join(threads[i], &ret);
+		n += ret == c;
+	}
+	pthread_barrier_destroy(&at_once);
+	return n;
+}
+
+START_TEST(connects_once_when_several_threads_ask)
+{
+	for (unsigned round = 1; round <= 200; round++) {
+		struct kcf_client *c = open_offline();
+
+		ck_assert_uint_eq(reopen_at_once(c), OPENERS);
+		ck_assert_uint_eq(fake_count(&fake, FRAME_HELLO), round);
+		kcf_client_close(c);
+	}
+}
+END_TEST
+
+static void reopen_in_threads(struct kcf_client *c)
+{
+	CHILD_EXPECT(reopen_at_once(c) == OPENERS, 1);
+	CHILD_EXPECT(kcf_client_close(c) == KCF_SUCCESS, 2);
+}
+
+START_TEST(connects_once_when_several_threads_of_a_child_ask)
+{
+	for (unsigned round = 1; round <= 100; round++) {
+		struct kcf_client *c = open_offline();
+
+		ck_assert_int_eq(in_child(reopen_in_threads, c), 0);
+		ck_assert_uint_eq(fake_count(&fake, FRAME_HELLO), round);
+		kcf_client_close(c);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("client-loss");
@@ -574,6 +650,8 @@ int main(void)
 	tcase_add_test(tc, knows_that_it_is_a_child);
 	tcase_add_test(tc, connects_anew_in_a_child);
 	tcase_add_test(tc, connects_when_kcfd_comes_later);
+	tcase_add_test(tc, connects_once_when_several_threads_ask);
+	tcase_add_test(tc, connects_once_when_several_threads_of_a_child_ask);
 	suite_add_tcase(s, tc);
 	return test_main(s);
 }
