@@ -226,6 +226,14 @@ static enum kcf_status choose_mac(struct walk *w)
 	return status;
 }
 
+/* Of the job that comes now: of several steps one was not what the candidate was judged by. */
+static uint64_t walk_cost(const struct walk *w, unsigned i)
+{
+	const struct candidate *c = &w->o.c[i];
+
+	return w->r->n_steps ? work_cost_ns(w->core, w->r, c->offer) : c->cost_ns;
+}
+
 /* Take candidate i: reference its prepared template. KCF_QUEUED: it is being made, r is parked. */
 static enum kcf_status walk_choose(struct walk *w, unsigned i)
 {
@@ -255,7 +263,7 @@ static enum kcf_status walk_choose(struct walk *w, unsigned i)
 	}
 	s->provider = offer->provider;
 	s->offer = offer;
-	s->cost = work_cost_ns(w->core, w->r, offer);
+	s->cost = walk_cost(w, i);
 	w->r->provider_row1 = offer->provider->row + 1;
 	w->trace->considered[w->o.c[i].index].why = WHY_CHOSEN;
 	w->trace->chosen = (uint8_t)(offer->provider->row + 1);
@@ -331,7 +339,7 @@ static bool walk_at_once(struct walk *w)
 		struct offer *offer = w->o.c[i].offer;
 		enum kcf_status status;
 
-		if (!sched_at_once(w->core, w->r, offer, work_cost_ns(w->core, w->r, offer))) {
+		if (!sched_at_once(w->core, w->r, offer, walk_cost(w, i))) {
 			w->trace->considered[w->o.c[i].index].why = WHY_BUSY;
 			continue;
 		}
