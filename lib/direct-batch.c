@@ -10,6 +10,7 @@
 #include "direct-call.h"
 #include "module/burst.h"
 
+#define COMPANY 8u /* fewer calls are each as if alone */
 #define CHUNK 32u /* calls whose jobs stay in the innermost cache */
 
 struct item {
@@ -23,7 +24,8 @@ struct item {
 struct chunk {
 	struct direct *d;
 	struct kcf_call_req *req;
-	unsigned n; /* items */
+	bool company; /* enough of them to fill lanes */
+	unsigned n;   /* items */
 	struct burst burst;
 	struct item items[CHUNK];
 };
@@ -41,7 +43,7 @@ static inline const struct plan_fast *plain(struct direct *d, const struct op_ca
 {
 	struct kcf_template *t = call_template(d, call);
 	struct direct_plan *p = t ? __atomic_load_n(&t->plan, __ATOMIC_ACQUIRE) : NULL;
-	const struct plan_fast *fast = p ? plan_fast(p, io->in.len) : NULL;
+	const struct plan_fast *fast = p ? plan_fast(p, io->in.len, call->company) : NULL;
 
 	*ret = p;
 	if (!fast || !plan_is_current(d, p) || !call_is_plain(&p->steps[fast->step], call, io))
@@ -57,6 +59,7 @@ static struct tstate *collect_mac(struct chunk *c, const struct op_call *call, s
 		.mech = call->mech2,
 		.key = call->key2,
 		.req = call->req,
+		.company = call->company,
 	};
 	const struct plan_fast *mac;
 	struct direct_plan *plan;
@@ -105,6 +108,7 @@ static void call_alone(struct chunk *c, struct kcf_batch_op *op)
 	struct op_call call;
 
 	op->status = KCF_ARGUMENTS_BAD;
+	call.company = c->company;
 	if (call_of_batch(c->d->client, op, c->req, &call) &&
 	    direct_call(c->d, &call, &op->status) == DIRECT_SEND)
 		op->status = KCF_QUEUED;
@@ -114,6 +118,7 @@ static inline void take(struct chunk *c, struct kcf_batch_op *op)
 {
 	struct op_call call;
 
+	call.company = c->company;
 	if (!call_of_batch(c->d->client, op, c->req, &call) ||
 	    !collect(c, op, &call, op_shape[call.op]))
 		call_alone(c, op);
@@ -194,6 +199,7 @@ static size_t run_chunk(struct chunk *c, struct kcf_batch_op *ops, size_t n)
 	size_t bad = 0;
 
 	c->n = 0;
+	c->company = n >= COMPANY;
 	burst_begin(&c->burst);
 	for (size_t i = 0; i < n; i++)
 		take(c, &ops[i]);

@@ -65,7 +65,7 @@ static enum kcf_status prepare(struct direct *d, struct half *h, unsigned i,
 	enum kcf_status status = half_prepare(d, h, h->order[i], &ret->prep, &ret->owned);
 
 	if (status == KCF_SUCCESS && !ret->owned && !i && !(req && req->preference))
-		plan_note_fast(d, h->plan, h->order, h->n, ret->prep);
+		plan_note_fast(d, h, ret->prep);
 	return status;
 }
 
@@ -140,6 +140,7 @@ enum direct_verdict dual_call(struct direct *d, struct half *cipher, const struc
 	*ret_status = half_find(d, call->mech2, call->key2, &mac);
 	if (*ret_status != KCF_SUCCESS)
 		return DIRECT_DONE;
+	cipher->company = mac.company = call->company;
 	half_order(d, cipher, call->req, KCF_CLASS_CIPHER, io->in.len);
 	half_order(d, &mac, call->req, KCF_CLASS_MAC, io->in.len);
 	*ret_status = cipher->n ? mac.none : cipher->none;

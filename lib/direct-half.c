@@ -66,6 +66,7 @@ enum kcf_status half_find(struct direct *d, const struct kcf_mechanism *mech,
 
 	if (status != KCF_SUCCESS)
 		return status;
+	h->company = false;
 	h->mech = mech;
 	h->key = key;
 	h->kind = !key ? KCF_KEY_NONE : key->kind == KCF_KEY_TEMPLATE ? h->tmpl->kind : key->kind;
@@ -88,6 +89,9 @@ void half_order(struct direct *d, struct half *h, const struct kcf_call_req *req
 		.preference = req && req->preference ? req->preference : h->plan->preference,
 		.provider = req ? req->provider : NULL,
 	};
+
+	/* what needs a walk runs by itself in the end */
+	q.company = h->company &= (h->kind == KCF_KEY_NONE || own) && plan_length_decides(h->plan);
 
 	if (h->kind == KCF_KEY_BYTES) {
 		q.format = own ? h->tmpl->format : h->key->format;

@@ -117,27 +117,26 @@ struct line {
 	uint64_t setup_ns, ns_per_kib;
 };
 
-/* What a job alone is expected to take. */
+/* What a job is expected to take: alone, or as one of many. */
 static struct line line_of(const struct direct *d, const struct direct_plan *p,
-			   const struct plan_step *s)
+			   const struct plan_step *s, bool company)
 {
 	const struct table *t = table_of(d);
-	uint64_t word = t && p->index >= 0 ? __atomic_load_n(&t->costs[p->index][s->offer],
-							     __ATOMIC_RELAXED)
-					   : 0;
-	struct line l = {(uint32_t)word, word >> 32};
+	const uint64_t *at = t && p->index >= 0 ? &t->costs[p->index][s->offer][company] : NULL;
+	uint64_t word = at ? __atomic_load_n(at, __ATOMIC_RELAXED) : 0;
 
-	if (!word)
-		l = (struct line){s->setup_ns, s->ns_per_kib};
-	return l;
+	if (word)
+		return (struct line){(uint32_t)word, word >> 32};
+	return company ? (struct line){s->burst_setup_ns, s->burst_ns_per_kib}
+		       : (struct line){s->setup_ns, s->ns_per_kib};
 }
 
 /* What software is ordered by: who was registered later must be an eighth cheaper than the first
  * one, as in kcfd. */
 static struct line place_line(const struct direct *d, const struct direct_plan *p,
-			      const struct plan_step *s)
+			      const struct plan_step *s, bool company)
 {
-	struct line l = line_of(d, p, s);
+	struct line l = line_of(d, p, s, company);
 
 	if (s->offer && p->mode != MODE_ADAPTIVE) {
 		l.setup_ns += l.setup_ns / 8;
@@ -175,14 +174,14 @@ static struct rank rank_by_mode(struct direct *d, const struct direct_plan *p,
 	switch (p->mode) {
 	case MODE_ADAPTIVE:
 		return (struct rank){0, wait_ns + (s->here ? 0 : KCFD_WAY_NS) +
-						line_ns(line_of(d, p, s), q->len)};
+						line_ns(line_of(d, p, s, q->company), q->len)};
 	case MODE_ROUND_ROBIN:
 		return (struct rank){0, (at + p->n_steps - turn) % p->n_steps};
 	default:
 		break;
 	}
 	if (!s->hardware)
-		return (struct rank){1, line_ns(place_line(d, p, s), q->len)};
+		return (struct rank){1, line_ns(place_line(d, p, s, q->company), q->len)};
 	if (p->mode == MODE_HARDWARE_FIRST && q->len >= threshold(d, p))
 		return (struct rank){0, load};
 	return (struct rank){2, load};
@@ -260,14 +259,15 @@ static void range_cut(struct line a, struct line b, uint64_t *lo, uint64_t *hi)
 	}
 }
 
-static void range_set(const struct direct *d, struct direct_plan *p, struct plan_fast *f)
+static void range_set(const struct direct *d, struct direct_plan *p, struct plan_fast *f,
+		      bool company)
 {
-	struct line own = place_line(d, p, &p->steps[f->step]);
+	struct line own = place_line(d, p, &p->steps[f->step], company);
 	uint64_t lo = 0, hi = UINT32_MAX;
 
 	for (unsigned i = 0; i < p->n_steps && lo <= hi; i++)
 		if (f->rivals >> i & 1)
-			range_cut(own, place_line(d, p, &p->steps[i]), &lo, &hi);
+			range_cut(own, place_line(d, p, &p->steps[i], company), &lo, &hi);
 	if (lo > hi) { /* no length at all */
 		lo = 1;
 		hi = 0;
@@ -275,8 +275,7 @@ static void range_set(const struct direct *d, struct direct_plan *p, struct plan
 	__atomic_store_n(&f->range, lo | hi << 32, __ATOMIC_RELAXED);
 }
 
-/* Does length alone decide between those who can run here? */
-static bool length_decides(const struct direct_plan *p)
+bool plan_length_decides(const struct direct_plan *p)
 {
 	if (p->preference == KCF_ONLY_HARDWARE || p->preference == KCF_ONLY_PROVIDER)
 		return false;
@@ -285,24 +284,24 @@ static bool length_decides(const struct direct_plan *p)
 	return p->n_steps == 1 || p->mode != MODE_ROUND_ROBIN;
 }
 
-void plan_note_fast(struct direct *d, struct direct_plan *p, const struct plan_step *const *order,
-		    unsigned n, struct prepared *prep)
+void plan_note_fast(struct direct *d, const struct half *h, struct prepared *prep)
 {
-	uint16_t step = (uint16_t)(order[0] - p->steps), rivals = 0;
-	struct plan_fast *f = p->fast;
+	struct direct_plan *p = h->plan;
+	uint16_t step = (uint16_t)(h->order[0] - p->steps), rivals = 0;
+	struct plan_fast *f = p->fast[h->company], *end = f + PLAN_FAST;
 
-	if (order[0]->inst != prep->inst || !length_decides(p))
+	if (h->order[0]->inst != prep->inst || !plan_length_decides(p))
 		return;
-	for (unsigned i = 1; i < n; i++)
-		if (!order[i]->hardware)
-			rivals |= (uint16_t)(1 << (order[i] - p->steps));
+	for (unsigned i = 1; i < h->n; i++)
+		if (!h->order[i]->hardware)
+			rivals |= (uint16_t)(1 << (h->order[i] - p->steps));
 	direct_lock(d);
-	while (f < p->fast + PLAN_FAST && f->prep && f->step != step)
+	while (f < end && f->prep && f->step != step)
 		f++;
-	if (f < p->fast + PLAN_FAST && !f->prep) {
+	if (f < end && !f->prep) {
 		f->step = step;
 		f->rivals = rivals;
-		range_set(d, p, f);
+		range_set(d, p, f, h->company);
 		__atomic_store_n(&f->prep, prep, __ATOMIC_RELEASE);
 	}
 	direct_unlock(d);
@@ -310,7 +309,8 @@ void plan_note_fast(struct direct *d, struct direct_plan *p, const struct plan_s
 
 void plan_look_again(struct direct *d, struct direct_plan *p)
 {
-	for (struct plan_fast *f = p->fast; f < p->fast + PLAN_FAST; f++)
-		if (__atomic_load_n(&f->prep, __ATOMIC_ACQUIRE))
-			range_set(d, p, f);
+	for (unsigned i = 0; i < 2; i++)
+		for (struct plan_fast *f = p->fast[i]; f < p->fast[i] + PLAN_FAST; f++)
+			if (__atomic_load_n(&f->prep, __ATOMIC_ACQUIRE))
+				range_set(d, p, f, i);
 }

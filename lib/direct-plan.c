@@ -18,6 +18,17 @@ static const uint64_t generation_none; /* for a view without a table */
 
 /* ---- making ---- */
 
+/* What one of many costs is only in the row itself. */
+static void fill_burst(struct plan_step *s)
+{
+	const struct kcf_provider_desc *desc = s->inst ? s->inst->desc : NULL;
+	const struct kcf_mech_row *row = desc && s->row < desc->n_rows ? &desc->rows[s->row] : NULL;
+	bool gains = row && (row->burst_setup_ns || row->burst_ns_per_kib);
+
+	s->burst_setup_ns = gains ? row->burst_setup_ns : s->setup_ns;
+	s->burst_ns_per_kib = gains ? row->burst_ns_per_kib : s->ns_per_kib;
+}
+
 static void fill_step(struct direct *d, const struct table_offer *o, struct plan_step *s)
 {
 	const struct table_provider *p = &d->view.copy->providers[o->provider];
@@ -36,6 +47,7 @@ static void fill_step(struct direct *d, const struct table_offer *o, struct plan
 	s->generation = p->generation;
 	s->setup_ns = o->setup_ns;
 	s->ns_per_kib = o->ns_per_kib;
+	fill_burst(s);
 	s->max_input = o->max_input ? o->max_input : UINT64_MAX;
 	s->key_min_bits = o->key_min_bits;
 	s->key_max_bits = o->key_max_bits;

@@ -67,9 +67,12 @@ struct plan_step {
 	uint32_t row_flags;
 	uint32_t generation;
 	uint32_t setup_ns, ns_per_kib;
+	uint32_t burst_setup_ns, burst_ns_per_kib;
 	uint64_t max_input;
 	uint32_t key_min_bits, key_max_bits, key_step_bits;
 };
+
+struct half;
 
 /* A step, and what is prepared with it, where every call of a length in range ends whose class the
  * step permits. */
@@ -97,7 +100,7 @@ struct direct_plan {
 	bool any_hardware;
 	struct plan_step steps[TABLE_OFFERS];
 	/* not content */
-	struct plan_fast fast[PLAN_FAST];
+	struct plan_fast fast[2][PLAN_FAST]; /* alone, in company */
 };
 
 /* A template with one provider. */
@@ -173,21 +176,24 @@ struct plan_query {
 	size_t key_len;
 	enum kcf_preference preference;
 	const char *provider;
+	bool company; /* runs together with many others */
 };
 /* The steps that permit it, best first. Returns how many; if none, *ret_status says why. */
 unsigned plan_order(struct direct *d, const struct direct_plan *p, const struct plan_query *q,
 		    const struct plan_step **ret, enum kcf_status *ret_status);
-/* The first of order was prepared: where no call of such a length can have another choice, the next
+/* The first of h's order was prepared: where no call of such a length can have another choice, the next
  * ones need not ask. */
-void plan_note_fast(struct direct *d, struct direct_plan *p, const struct plan_step *const *order,
-		    unsigned n, struct prepared *prep);
+void plan_note_fast(struct direct *d, const struct half *h, struct prepared *prep);
+/* Does length alone decide between those who can run here? */
+bool plan_length_decides(const struct direct_plan *p);
 /* The costs may have moved: are the ranges still right? */
 void plan_look_again(struct direct *d, struct direct_plan *p);
 /* NULL: the long way. */
-static inline const struct plan_fast *plan_fast(const struct direct_plan *p, size_t len)
+static inline const struct plan_fast *plan_fast(const struct direct_plan *p, size_t len,
+						 bool company)
 {
 	for (unsigned i = 0; i < PLAN_FAST; i++) {
-		const struct plan_fast *f = &p->fast[i];
+		const struct plan_fast *f = &p->fast[company][i];
 		uint64_t range;
 
 		if (!__atomic_load_n(&f->prep, __ATOMIC_ACQUIRE))
@@ -288,15 +294,17 @@ struct half {
 	enum kcf_key_kind kind; /* of the key itself */
 	const struct plan_step *order[TABLE_OFFERS];
 	unsigned n;
+	bool company;         /* comes with many others */
 	enum kcf_status none; /* why n is 0 */
 };
 
 /* Is a key of a kind the operation can have? */
 bool half_key_ok(const struct kcf_key *key, uint8_t shape);
-/* Fills h but for order. */
+/* Fills h but for order; it has no company. */
 enum kcf_status half_find(struct direct *d, const struct kcf_mechanism *mech,
 			  const struct kcf_key *key, struct half *h);
-/* Fills order, n, none. none SUCCESS with n 0: only kcfd can tell. */
+/* Fills order, n, none. none SUCCESS with n 0: only kcfd can tell. company stays only where it will
+ * run together with others. */
 void half_order(struct direct *d, struct half *h, const struct kcf_call_req *req, uint32_t classes,
 		size_t len);
 /* Prepared with the step's provider. *ret_owned: to be dropped after the call. */

@@ -38,7 +38,7 @@ static enum kcf_status try_step(struct direct *d, struct half *h, unsigned i,
 	enum kcf_status status = half_prepare(d, h, s, &prep, &owned);
 
 	if (status == KCF_SUCCESS && !owned && !i && !(call->req && call->req->preference))
-		plan_note_fast(d, h->plan, h->order, h->n, prep);
+		plan_note_fast(d, h, prep);
 	if (status == KCF_SUCCESS)
 		status = run_single(d, h->plan, s, prep, call, io);
 	if (owned)
@@ -110,6 +110,7 @@ static __attribute__((noinline)) enum direct_verdict decide(struct direct *d,
 		return DIRECT_DONE;
 	if (shape & IS_DUAL)
 		return dual_call(d, &h, call, io, ret_status);
+	h.company = call->company;
 	half_order(d, &h, call->req, op_classes[call->op], io->in.len);
 	if (!h.n && h.none != KCF_SUCCESS) {
 		*ret_status = h.none;
@@ -136,7 +137,7 @@ enum direct_verdict direct_call(struct direct *d, const struct op_call *call,
 		return DIRECT_DONE;
 	t = call_template(d, call);
 	p = t ? __atomic_load_n(&t->plan, __ATOMIC_ACQUIRE) : NULL;
-	fast = p ? plan_fast(p, io.in.len) : NULL;
+	fast = p ? plan_fast(p, io.in.len, call->company) : NULL;
 	if (!fast || !plan_is_current(d, p) || (shape & IS_DUAL) ||
 	    !call_is_plain(&p->steps[fast->step], call, &io))
 		return decide(d, call, shape, &io, ret_status);

@@ -27,6 +27,7 @@ struct op_call {
 	struct kcf_data *out;
 	struct kcf_data *mac;     /* encrypt-mac: where the MAC goes */
 	struct kcf_call_req *req; /* NULL = synchronous */
+	bool company;             /* one of many that come together */
 };
 
 enum direct_verdict {

@@ -12,6 +12,7 @@ static enum kcf_status send(struct kcf_client *c, struct kcf_batch_op *op, struc
 {
 	struct op_call call;
 
+	call.company = false; /* kcfd sees for itself */
 	call_of_batch(c, op, req, &call);
 	return op_send_single(&call);
 }

@@ -246,10 +246,11 @@ static void offer_publish(const struct offer *o, struct table_offer *ret)
 
 static void cost_publish(struct table *t, const struct mech *m, unsigned i)
 {
-	const struct cost_line *l = &m->offers[i]->alone.line;
+	const struct cost_line *l[] = {&m->offers[i]->alone.line, &m->offers[i]->burst.line};
 
-	__atomic_store_n(&t->costs[m->index][i], TABLE_COST(l->setup_ns, l->ns_per_kib),
-			 __ATOMIC_RELAXED);
+	for (unsigned k = 0; k < 2; k++)
+		__atomic_store_n(&t->costs[m->index][i][k],
+				 TABLE_COST(l[k]->setup_ns, l[k]->ns_per_kib), __ATOMIC_RELAXED);
 }
 
 void mech_publish_cost(struct core *core, const struct offer *offer)

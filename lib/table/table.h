@@ -93,9 +93,9 @@ struct table {
 	uint32_t thresholds[TABLE_MECHS]; /* by mech index; bytes */
 	struct table_live live[TABLE_PROVIDERS];
 	struct table_copy copies[2];
-	/* By mech index and place among its offers: what a job alone is expected to take, learned;
-	 * TABLE_COST(). 0: as the offer says. */
-	uint64_t costs[TABLE_MECHS][TABLE_OFFERS];
+	/* By mech index and place among its offers: what a job is expected to take, learned; alone,
+	 * and one of many. TABLE_COST(). 0: as the row says. */
+	uint64_t costs[TABLE_MECHS][TABLE_OFFERS][2];
 };
 
 #define TABLE_COST(setup_ns, ns_per_kib) ((uint64_t)(ns_per_kib) << 32 | (uint32_t)(setup_ns))

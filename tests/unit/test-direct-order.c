@@ -13,7 +13,7 @@ static int at_sha(void)
 /* offer: in order of registration; the device comes last. */
 static void cost(unsigned offer, uint32_t setup_ns, uint32_t ns_per_kib)
 {
-	w.writer.t->costs[at_sha()][offer] = TABLE_COST(setup_ns, ns_per_kib);
+	w.writer.t->costs[at_sha()][offer][0] = TABLE_COST(setup_ns, ns_per_kib);
 }
 
 static void mode(enum table_mode mode)
@@ -70,7 +70,7 @@ START_TEST(calls_of_every_length_go_the_short_way_once_both_were_used)
 	done_by(NETTLE, 8192, 1);
 	p = w.d->hidden[KCF_M_SHA256]->plan;
 	for (size_t len = 0; len < 16384; len += 100) {
-		const struct plan_fast *f = plan_fast(p, len);
+		const struct plan_fast *f = plan_fast(p, len, false);
 
 		ck_assert_ptr_nonnull(f);
 		ck_assert_uint_eq(p->steps[f->step].provider, len < 1600 ? OPENSSL : NETTLE);
@@ -89,6 +89,41 @@ START_TEST(costs_learned_later_change_the_choice_with_the_next_timed_call)
 	cost(NETTLE, 5000, 10);
 	done_by(OPENSSL, 64, PAGE_SAMPLE);
 	ck_assert_uint_eq(done_by(OPENSSL, 64, 300), 300);
+}
+END_TEST
+
+/* n digests of 1024 bytes handed over at once; how many of them the provider did. */
+static unsigned batch_by(uint32_t provider, unsigned n)
+{
+	uint64_t before = world_counted(w.page, KCF_M_SHA256, provider).ops;
+	static uint8_t outs[32][32];
+	struct kcf_batch_op ops[32];
+
+	for (unsigned i = 0; i < n; i++)
+		ops[i] = (struct kcf_batch_op){.how = {.op = KCF_OP_DIGEST, .mech = &sha256},
+					       .in = kcf_flat(in, 1024),
+					       .out = kcf_flat(outs[i], 32)};
+	ck_assert_uint_eq(direct_batch(w.d, ops, n, NULL), 0);
+	return (unsigned)(world_counted(w.page, KCF_M_SHA256, provider).ops - before);
+}
+
+START_TEST(many_calls_at_once_go_where_one_of_many_costs_least)
+{
+	uint64_t(*costs)[2] = w.writer.t->costs[at_sha()];
+
+	costs[OPENSSL][0] = costs[OPENSSL][1] = TABLE_COST(100, 1000);
+	costs[NETTLE][0] = TABLE_COST(5000, 5000);
+	costs[NETTLE][1] = TABLE_COST(50, 200);
+	for (unsigned i = 0; i < 3; i++) {
+		ck_assert_uint_eq(done_by(OPENSSL, 1024, 1), 1);
+		ck_assert_uint_eq(batch_by(NETTLE, 32), 32);
+		ck_assert_uint_eq(batch_by(OPENSSL, 4), 4); /* no company to speak of */
+	}
+	costs[NETTLE][1] = TABLE_COST(50, 2000);
+	batch_by(NETTLE, 32); /* a whole chunk is timed, or none of it */
+	for (unsigned i = 0; i < PAGE_SAMPLE / 32; i++)
+		batch_by(OPENSSL, 32);
+	ck_assert_uint_eq(batch_by(OPENSSL, 32), 32);
 }
 END_TEST
 
@@ -167,6 +202,7 @@ int main(void)
 	tcase_add_test(tc, who_was_registered_later_must_be_an_eighth_cheaper);
 	tcase_add_test(tc, calls_of_every_length_go_the_short_way_once_both_were_used);
 	tcase_add_test(tc, costs_learned_later_change_the_choice_with_the_next_timed_call);
+	tcase_add_test(tc, many_calls_at_once_go_where_one_of_many_costs_least);
 	tcase_add_test(tc, one_calls_preference_is_not_the_next_ones);
 	tcase_add_test(tc, adaptive_asks_a_device_only_if_it_is_done_first_with_the_way_and_the_wait);
 	tcase_add_test(tc, software_first_stays_here_whatever_the_size_and_the_device);

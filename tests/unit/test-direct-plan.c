@@ -291,7 +291,7 @@ START_TEST(row_of_the_next_kcfd_may_be_another_provider)
 	world_open(&next, turned);
 	/* and nettle is first there, as the cheapest */
 	gcm_at = table_find(&next.writer.t->copies[next.writer.t->generation & 1], KCF_M_AES_GCM);
-	next.writer.t->costs[gcm_at][0] = TABLE_COST(1, 1);
+	next.writer.t->costs[gcm_at][0][0] = TABLE_COST(1, 1);
 	table_writer_deinit(&w.writer);
 	w.writer = next.writer;
 	w.modules[0] = turned[0];

@@ -371,7 +371,7 @@ START_TEST(work_teaches_what_it_takes)
 	ck_assert_uint_eq(cost_samples(&o->alone), 10);
 	ck_assert_uint_eq(o->alone.fits, 2);
 	ck_assert_uint_eq(cost_samples(&o->burst), 0);
-	ck_assert(world.core->table.t->costs[m->index][0] ==
+	ck_assert(world.core->table.t->costs[m->index][0][0] ==
 		  TABLE_COST(o->alone.line.setup_ns, o->alone.line.ns_per_kib));
 	/* many at once, and those that fail */
 	for (unsigned k = 0; k < 32; k++) {
