@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "speed-sweep.h"
+#include "speed-plot.h"
 #include "tool.h"
 
 static const char help[] =
@@ -37,11 +37,13 @@ static const char help[] =
 	"  --quick          fewer sizes and operations\n"
 	"  --seconds S      of a turn (0.1); a median of three counts\n"
 	"  --json           one JSON object a line\n"
+	"  --plot FILE.svg  also a picture; without a choice above: of --sizes and --loads\n"
+	"  --machine TEXT   what the picture calls this machine\n"
 	"  --kcfd PROGRAM   kcfd to start (else of the build tree, else of PATH)\n"
 	"  --modules DIR    its provider modules\n"
 	"  --cpus A,B       CPU of the client and CPU of kcfd (0,1; one CPU: not pinned)\n"
 	"  -h, --help       this text\n"
-	"Exit codes: 0 done, 1 failed, 2 usage, 4 no such bar or operation.\n";
+	"Exit codes: 0 done, 1 failed, 2 usage, 4 no such bar, operation or file.\n";
 
 #define QUICK_WORKS (1u << SPEED_GCM_ENC | 1u << SPEED_CBC_ENC | 1u << SPEED_HMAC)
 #define ALL_WORKS   ((1u << SPEED_WORKS) - 1)
@@ -49,9 +51,22 @@ static const char help[] =
 struct arguments {
 	struct speed_options o;
 	struct speed_sweep_options sweep;
+	const char *plot, *machine;
 };
 
-static bool run_sweeps(const struct arguments *a, const struct speed_daemon *daemon)
+static bool plot(const struct arguments *a, const struct speed_rows *rows, FILE *f)
+{
+	char machine[256];
+
+	speed_machine(machine, sizeof(machine));
+	if (speed_plot(f, rows, a->machine ? a->machine : machine))
+		return true;
+	tool_fail_errno("write", a->plot);
+	return false;
+}
+
+/* picture: NULL, or where it goes. */
+static bool run_sweeps(const struct arguments *a, const struct speed_daemon *daemon, FILE *picture)
 {
 	const struct speed_options *o = &a->o;
 	struct speed_case base = {.cpu_client = o->cpu_client,
@@ -64,7 +79,7 @@ static bool run_sweeps(const struct arguments *a, const struct speed_daemon *dae
 
 	if (!client)
 		return false;
-	ok = speed_sweep(&a->sweep, &base, client, &rows);
+	ok = speed_sweep(&a->sweep, &base, client, &rows) && (!picture || plot(a, &rows, picture));
 	kcf_client_close(client);
 	free(rows.rows);
 	return ok;
@@ -73,17 +88,26 @@ static bool run_sweeps(const struct arguments *a, const struct speed_daemon *dae
 static int run_tables(struct arguments *a)
 {
 	struct speed_daemon daemon;
+	FILE *picture = NULL;
 	bool ok;
 
 	if (!a->sweep.sweeps)
-		a->sweep.sweeps = 1u << SPEED_SIZES;
+		a->sweep.sweeps = 1u << SPEED_SIZES | (a->plot ? 1u << SPEED_LOADS : 0);
 	if (!a->sweep.works)
 		a->sweep.works = a->sweep.quick ? QUICK_WORKS : ALL_WORKS;
 	a->sweep.json = a->o.json;
-	if (!speed_daemon_start(&daemon, a->o.kcfd, a->o.modules, a->o.cpu_server))
-		return TOOL_FAILED;
-	ok = run_sweeps(a, &daemon);
-	speed_daemon_stop(&daemon);
+	/* Before minutes of work for nothing. */
+	if (a->plot && !(picture = fopen(a->plot, "we")))
+		return tool_fail_errno("write", a->plot);
+	ok = speed_daemon_start(&daemon, a->o.kcfd, a->o.modules, a->o.cpu_server);
+	if (ok) {
+		ok = run_sweeps(a, &daemon, picture);
+		speed_daemon_stop(&daemon);
+	}
+	if (picture && fclose(picture) != 0) {
+		tool_fail_errno("write", a->plot);
+		ok = false;
+	}
 	return ok ? TOOL_OK : TOOL_FAILED;
 }
 
@@ -150,6 +174,12 @@ static int take(int c, const char *value, struct arguments *a)
 	case 'q':
 		a->sweep.quick = true;
 		return TOOL_OK;
+	case 'p':
+		a->plot = value;
+		return TOOL_OK;
+	case 'x':
+		a->machine = value;
+		return TOOL_OK;
 	case 'j':
 		a->o.json = true;
 		return TOOL_OK;
@@ -173,14 +203,12 @@ static int take(int c, const char *value, struct arguments *a)
 static int parse(int argc, char **argv, struct arguments *a)
 {
 	static const struct option longs[] = {
-		{"sizes", 0, NULL, 's'},   {"depths", 0, NULL, 'd'},
-		{"clients", 0, NULL, 'n'}, {"loads", 0, NULL, 'l'},
-		{"all", 0, NULL, 'a'},     {"work", 1, NULL, 'w'},
-		{"bars", 0, NULL, 'b'},    {"only", 1, NULL, 'o'},
-		{"quick", 0, NULL, 'q'},   {"json", 0, NULL, 'j'},
-		{"kcfd", 1, NULL, 'k'},    {"modules", 1, NULL, 'm'},
-		{"cpus", 1, NULL, 'c'},    {"seconds", 1, NULL, 't'},
-		{"help", 0, NULL, 'h'},    {0},
+		{"sizes", 0, NULL, 's'},   {"depths", 0, NULL, 'd'},  {"clients", 0, NULL, 'n'},
+		{"loads", 0, NULL, 'l'},   {"all", 0, NULL, 'a'},     {"work", 1, NULL, 'w'},
+		{"bars", 0, NULL, 'b'},    {"only", 1, NULL, 'o'},    {"quick", 0, NULL, 'q'},
+		{"json", 0, NULL, 'j'},    {"kcfd", 1, NULL, 'k'},    {"modules", 1, NULL, 'm'},
+		{"cpus", 1, NULL, 'c'},    {"seconds", 1, NULL, 't'}, {"plot", 1, NULL, 'p'},
+		{"machine", 1, NULL, 'x'}, {"help", 0, NULL, 'h'},    {0},
 	};
 	int c, code = TOOL_OK;
 

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * speed-limit-mb - the probe's engine with Intel's multi-buffer library: AES-GCM by its direct
- * calls, all else as jobs that wait in lanes until these are full or nothing new comes.
+ * calls, all else as jobs that wait in lanes until these are full or nothing new comes. What is
+ * longer than lanes count goes to libcrypto.
  */
 #include <intel-ipsec-mb.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
+#include "speed-evp.h"
 #include "speed-limit.h"
 
 #define AES128_ROUND_KEYS (11 * 16)
 #define SHA256_STATE      32
 #define SHA256_BLOCK      64
+#define LANE_MAX          65534 /* bytes; lanes count in 16 bits */
 
 struct key {
 	struct gcm_key_data gcm;
@@ -23,9 +26,21 @@ static struct key keys[SPEED_TEMPLATES];
 static unsigned char macs[LIMIT_DEPTH][SPEED_MAC_LEN]; /* computed while decrypting */
 static uint64_t begun;
 static IMB_MGR *mb;
+static struct speed_evp evp;
 static enum speed_work_kind kind;
 static size_t len;
 static unsigned char *base;
+
+static bool is_gcm(void)
+{
+	return kind == SPEED_GCM_ENC || kind == SPEED_GCM_DEC;
+}
+
+/* Decryption alone fills no lanes: it is not counted. */
+static bool is_long(void)
+{
+	return len > LANE_MAX && kind != SPEED_CBC_DEC && !is_gcm();
+}
 
 static void prepare_mac(struct key *k, unsigned i)
 {
@@ -47,6 +62,8 @@ bool limit_engine_open(enum speed_work_kind work, size_t size, unsigned char *pa
 	kind = work;
 	len = size;
 	base = payload;
+	if (is_long())
+		return speed_evp_open(&evp, work, size);
 	mb = alloc_mb_mgr(0);
 	if (!mb)
 		return false;
@@ -136,8 +153,11 @@ int limit_engine_submit(const struct limit_entry *e)
 {
 	IMB_JOB *job;
 
-	if (kind == SPEED_GCM_ENC || kind == SPEED_GCM_DEC)
+	if (is_gcm())
 		return gcm(e);
+	if (is_long())
+		return evp.operate(&evp, e->number, base + e->in, base + e->out) ? (int)e->slot
+										 : LIMIT_FAILED;
 	job = IMB_GET_NEXT_JOB(mb);
 	job->src = base + e->in;
 	job->user_data = (void *)(uintptr_t)e->slot;
@@ -155,7 +175,7 @@ int limit_engine_submit(const struct limit_entry *e)
 
 int limit_engine_flush(void)
 {
-	if (kind == SPEED_GCM_ENC || kind == SPEED_GCM_DEC)
+	if (is_gcm() || is_long())
 		return LIMIT_NONE;
 	return finish(IMB_FLUSH_JOB(mb));
 }
