@@ -146,6 +146,7 @@ void direct_free(struct direct *d)
 		template_unref(d->hidden[i]);
 	for (uint32_t i = 0; i < d->n_dyn; i++)
 		template_unref(d->hidden_dyn[i]);
+	plans_free(d);
 	count_lock();
 	count_forget(d);
 	count_unlock();

@@ -15,7 +15,7 @@
 
 struct item {
 	struct kcf_batch_op *op;
-	struct direct_plan *plan;
+	struct template_plan *plan;
 	const struct plan_fast *fast; /* of the plan */
 	struct call_io io;
 	struct kcf_job job;
@@ -39,14 +39,15 @@ static inline struct item *item_of(struct kcf_job *job)
 
 /* Does the call's plan say where it ends without a walk? NULL: it does not. */
 static inline const struct plan_fast *plain(struct direct *d, const struct op_call *call,
-					    const struct call_io *io, struct direct_plan **ret)
+					    const struct call_io *io, struct template_plan **ret)
 {
 	struct kcf_template *t = call_template(d, call);
-	struct direct_plan *p = t ? __atomic_load_n(&t->plan, __ATOMIC_ACQUIRE) : NULL;
-	const struct plan_fast *fast = p ? plan_fast(p, io->in.len, call->company) : NULL;
+	struct template_plan *own = t ? __atomic_load_n(&t->plan, __ATOMIC_ACQUIRE) : NULL;
+	const struct plan_fast *fast = own ? plan_fast(own, io->in.len, call->company) : NULL;
+	const struct direct_plan *p = fast ? own->plan : NULL;
 
-	*ret = p;
-	if (!fast || !plan_is_current(d, p) || !call_is_plain(&p->steps[fast->step], call, io))
+	*ret = own;
+	if (!p || !plan_is_current(d, p) || !call_is_plain(&p->steps[fast->step], call, io))
 		return NULL;
 	return half_param_ok(p, call->mech, true) ? fast : NULL;
 }
@@ -62,7 +63,7 @@ static struct tstate *collect_mac(struct chunk *c, const struct op_call *call, s
 		.company = call->company,
 	};
 	const struct plan_fast *mac;
-	struct direct_plan *plan;
+	struct template_plan *plan;
 	enum kcf_status status;
 	struct dual_job dual;
 
@@ -149,7 +150,8 @@ static void run_group(struct chunk *c, unsigned group)
 	uint64_t start = 0, ns = 0;
 	struct count_at at;
 
-	count_get(c->d, g->cipher, first->plan, &first->plan->steps[first->fast->step], &at);
+	count_get(c->d, g->cipher, first->plan->plan, &first->plan->plan->steps[first->fast->step],
+		  &at);
 	if (__builtin_expect(count_is_sample(&at, g->n), 0)) {
 		plan_look_again(c->d, first->plan);
 		start = count_now_ns();

@@ -70,9 +70,10 @@ enum kcf_status half_find(struct direct *d, const struct kcf_mechanism *mech,
 	h->mech = mech;
 	h->key = key;
 	h->kind = !key ? KCF_KEY_NONE : key->kind == KCF_KEY_TEMPLATE ? h->tmpl->kind : key->kind;
-	h->plan = plan_get(d, h->tmpl);
-	if (!h->plan)
+	h->own = plan_get(d, h->tmpl);
+	if (!h->own)
 		return KCF_HOST_MEMORY;
+	h->plan = h->own->plan;
 	if (h->plan->refusal != KCF_SUCCESS)
 		return h->plan->refusal;
 	return half_param_ok(h->plan, mech, h->kind == KCF_KEY_BYTES) ? KCF_SUCCESS

@@ -277,6 +277,7 @@ enum kcf_status direct_check_param(struct direct *d, const struct kcf_mechanism 
 				   enum kcf_param_kind *ret_kind)
 {
 	struct kcf_template *t;
+	const struct template_plan *own;
 	const struct direct_plan *p;
 
 	if (!mech)
@@ -286,9 +287,10 @@ enum kcf_status direct_check_param(struct direct *d, const struct kcf_mechanism 
 		return mech->number < KCF_M_DYNAMIC && kcf_mech_name(mech->number)
 			       ? KCF_HOST_MEMORY
 			       : KCF_MECHANISM_INVALID;
-	p = plan_get(d, t);
-	if (!p)
+	own = plan_get(d, t);
+	if (!own)
 		return KCF_HOST_MEMORY;
+	p = own->plan;
 	if (p->refusal == KCF_MECHANISM_INVALID)
 		return p->refusal;
 	if (!direct_param_ok(p->kind, mech->param, mech->param_len))
@@ -300,7 +302,8 @@ enum kcf_status direct_check_param(struct direct *d, const struct kcf_mechanism 
 uint64_t direct_predict_ns(struct direct *d, kcf_mech_t number, size_t len)
 {
 	struct kcf_template *t = template_hidden(d, number);
-	const struct direct_plan *p = t ? plan_get(d, t) : NULL;
+	const struct template_plan *own = t ? plan_get(d, t) : NULL;
+	const struct direct_plan *p = own ? own->plan : NULL;
 
 	for (uint32_t i = 0; p && i < p->n_steps; i++)
 		if (!p->steps[i].hardware)

@@ -259,7 +259,7 @@ static void range_cut(struct line a, struct line b, uint64_t *lo, uint64_t *hi)
 	}
 }
 
-static void range_set(const struct direct *d, struct direct_plan *p, struct plan_fast *f,
+static void range_set(const struct direct *d, const struct direct_plan *p, struct plan_fast *f,
 		      bool company)
 {
 	struct line own = place_line(d, p, &p->steps[f->step], company);
@@ -286,9 +286,9 @@ bool plan_length_decides(const struct direct_plan *p)
 
 void plan_note_fast(struct direct *d, const struct half *h, struct prepared *prep)
 {
-	struct direct_plan *p = h->plan;
+	const struct direct_plan *p = h->plan;
 	uint16_t step = (uint16_t)(h->order[0] - p->steps), rivals = 0;
-	struct plan_fast *f = p->fast[h->company], *end = f + PLAN_FAST;
+	struct plan_fast *f = h->own->fast[h->company], *end = f + PLAN_FAST;
 
 	if (h->order[0]->inst != prep->inst || !plan_length_decides(p))
 		return;
@@ -307,10 +307,10 @@ void plan_note_fast(struct direct *d, const struct half *h, struct prepared *pre
 	direct_unlock(d);
 }
 
-void plan_look_again(struct direct *d, struct direct_plan *p)
+void plan_look_again(struct direct *d, struct template_plan *tp)
 {
 	for (unsigned i = 0; i < 2; i++)
-		for (struct plan_fast *f = p->fast[i]; f < p->fast[i] + PLAN_FAST; f++)
+		for (struct plan_fast *f = tp->fast[i]; f < tp->fast[i] + PLAN_FAST; f++)
 			if (__atomic_load_n(&f->prep, __ATOMIC_ACQUIRE))
-				range_set(d, p, f, i);
+				range_set(d, tp->plan, f, i);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * direct-plan - the table's word on one mechanism, as a template keeps it.
+ * direct-plan - the table's word on one mechanism, as its templates keep it.
  *
  * Making a plan costs a lock and happens again only when the table, the connection or this side's
- * modules changed; a plan equal to an earlier one of its template is that one again, so their
- * number stays small. Any thread.
+ * modules changed; a plan equal to an earlier one is that one again, so their number stays small.
+ * Any thread.
  */
 #include <stddef.h>
 #include <stdlib.h>
@@ -12,7 +12,7 @@
 #include "direct-private.h"
 
 #define CONTENT_AT  offsetof(struct direct_plan, refusal)
-#define CONTENT_LEN (offsetof(struct direct_plan, fast) - CONTENT_AT)
+#define CONTENT_LEN (sizeof(struct direct_plan) - CONTENT_AT)
 
 static const uint64_t generation_none; /* for a view without a table */
 
@@ -97,9 +97,12 @@ static void plan_fill(struct direct *d, kcf_mech_t number, struct direct_plan *p
 	}
 }
 
-static struct direct_plan *plan_again(struct kcf_template *t, const struct direct_plan *p)
+/* The plan of this content. Locked. */
+static struct direct_plan *plan_shared(struct direct *d, const struct direct_plan *p)
 {
-	for (struct direct_plan *old = t->plans; old; old = old->next) {
+	struct direct_plan *old;
+
+	for (old = d->plans; old; old = old->next) {
 		if (memcmp((const char *)old + CONTENT_AT, (const char *)p + CONTENT_AT,
 			   CONTENT_LEN))
 			continue;
@@ -108,29 +111,57 @@ static struct direct_plan *plan_again(struct kcf_template *t, const struct direc
 		__atomic_store_n(&old->epoch, p->epoch, __ATOMIC_RELEASE);
 		return old;
 	}
-	return NULL;
+	old = malloc(sizeof(*old));
+	if (!old)
+		return NULL;
+	memcpy(old, p, sizeof(*old)); /* padding too: it is compared */
+	old->next = d->plans;
+	d->plans = old;
+	return old;
 }
 
-struct direct_plan *plan_get(struct direct *d, struct kcf_template *t)
+/* A template's use of it. Locked. */
+static struct template_plan *plan_of(struct kcf_template *t, struct direct_plan *p)
 {
-	struct direct_plan *p = __atomic_load_n(&t->plan, __ATOMIC_ACQUIRE);
-	struct direct_plan fresh;
+	struct template_plan *own;
 
-	if (p && plan_is_current(d, p))
-		return p;
+	for (own = t->plans; own; own = own->next)
+		if (own->plan == p)
+			return own;
+	/* on a cache line, and alone there */
+	own = aligned_alloc(64, (sizeof(*own) + 63) & ~(size_t)63);
+	if (!own)
+		return NULL;
+	memset(own, 0, sizeof(*own));
+	own->plan = p;
+	own->next = t->plans;
+	t->plans = own;
+	return own;
+}
+
+struct template_plan *plan_get(struct direct *d, struct kcf_template *t)
+{
+	struct template_plan *own = __atomic_load_n(&t->plan, __ATOMIC_ACQUIRE);
+	struct direct_plan fresh, *p;
+
+	if (own && plan_is_current(d, own->plan))
+		return own;
 	direct_lock(d);
 	plan_fill(d, t->mech, &fresh);
-	p = plan_again(t, &fresh);
-	if (!p) {
-		p = malloc(sizeof(*p));
-		if (p) {
-			memcpy(p, &fresh, sizeof(*p)); /* padding too: it is compared */
-			p->next = t->plans;
-			t->plans = p;
-		}
-	}
-	if (p)
-		__atomic_store_n(&t->plan, p, __ATOMIC_RELEASE);
+	p = plan_shared(d, &fresh);
+	own = p ? plan_of(t, p) : NULL;
+	if (own)
+		__atomic_store_n(&t->plan, own, __ATOMIC_RELEASE);
 	direct_unlock(d);
-	return p;
+	return own;
+}
+
+void plans_free(struct direct *d)
+{
+	struct direct_plan *p;
+
+	while ((p = d->plans)) {
+		d->plans = p->next;
+		free(p);
+	}
 }

@@ -4,9 +4,10 @@
  *
  * A plan is the table's word on one mechanism, reduced to what a call needs. It is current while
  * the epoch (which any change on this side moves, and fork wipes to 0) and the table's generation
- * are what they were. Plans and prepared ones live as long as their template, so that a thread may
- * look at them without a reference. d->lock covers the view's copy, modules, names and the making
- * of plans; it is never held while calling a provider.
+ * are what they were. A mechanism's templates share it. Plans live as long as the client, prepared
+ * ones as long as their template, so that a thread may look at them without a reference. d->lock
+ * covers the view's copy, modules, names and the making of plans; it is never held while calling a
+ * provider.
  */
 #pragma once
 
@@ -51,6 +52,8 @@ struct direct {
 	char (*dyn_names)[KCF_NAME_MAX];  /* by number - KCF_M_DYNAMIC */
 	uint32_t n_dyn;
 	struct direct_name *names; /* provider names that were given out */
+	struct direct_plan
+		*plans; /* all there were; a thread may still look at an older one. Locked */
 	struct count_thread *threads;
 	uint32_t round_robin; /* atomic */
 };
@@ -99,7 +102,13 @@ struct direct_plan {
 	uint32_t n_steps;
 	bool any_hardware;
 	struct plan_step steps[TABLE_OFFERS];
-	/* not content */
+};
+
+/* A template's use of a plan. What calls look at is one cache line, for there may be ten thousand
+ * templates. */
+struct template_plan {
+	struct template_plan *next;
+	struct direct_plan *plan;
 	struct plan_fast fast[2][PLAN_FAST]; /* alone, in company */
 };
 
@@ -163,7 +172,9 @@ static inline bool plan_is_current(const struct direct *d, const struct direct_p
 }
 
 /* The current plan of a template, made if need be; NULL: out of memory. */
-struct direct_plan *plan_get(struct direct *d, struct kcf_template *t);
+struct template_plan *plan_get(struct direct *d, struct kcf_template *t);
+/* Thread: the last one. */
+void plans_free(struct direct *d);
 
 /* ---- direct-order.c ---- */
 
@@ -187,13 +198,13 @@ void plan_note_fast(struct direct *d, const struct half *h, struct prepared *pre
 /* Does length alone decide between those who can run here? */
 bool plan_length_decides(const struct direct_plan *p);
 /* The costs may have moved: are the ranges still right? */
-void plan_look_again(struct direct *d, struct direct_plan *p);
+void plan_look_again(struct direct *d, struct template_plan *tp);
 /* NULL: the long way. */
-static inline const struct plan_fast *plan_fast(const struct direct_plan *p, size_t len,
+static inline const struct plan_fast *plan_fast(const struct template_plan *tp, size_t len,
 						 bool company)
 {
 	for (unsigned i = 0; i < PLAN_FAST; i++) {
-		const struct plan_fast *f = &p->fast[company][i];
+		const struct plan_fast *f = &tp->fast[company][i];
 		uint64_t range;
 
 		if (!__atomic_load_n(&f->prep, __ATOMIC_ACQUIRE))
@@ -290,6 +301,7 @@ struct half {
 	const struct kcf_mechanism *mech;
 	const struct kcf_key *key;
 	struct kcf_template *tmpl;
+	struct template_plan *own; /* tmpl's */
 	struct direct_plan *plan;
 	enum kcf_key_kind kind; /* of the key itself */
 	const struct plan_step *order[TABLE_OFFERS];
@@ -330,7 +342,7 @@ static inline bool half_param_ok(const struct direct_plan *p, const struct kcf_m
 
 /* One job of a single-part call on the calling thread: counted, output wiped if decryption failed.
  * Sets out->used. */
-enum kcf_status run_single(struct direct *d, struct direct_plan *p, const struct plan_step *s,
+enum kcf_status run_single(struct direct *d, struct template_plan *tp, const struct plan_step *s,
 			   struct prepared *prep, const struct op_call *call,
 			   const struct call_io *io);
 

@@ -22,7 +22,7 @@ void run_wipe_failed(const struct kcf_job *job)
 		iov_wipe(job->out, job->n_out, len);
 }
 
-enum kcf_status run_single(struct direct *d, struct direct_plan *p, const struct plan_step *s,
+enum kcf_status run_single(struct direct *d, struct template_plan *tp, const struct plan_step *s,
 			   struct prepared *prep, const struct op_call *call,
 			   const struct call_io *io)
 {
@@ -34,10 +34,10 @@ enum kcf_status run_single(struct direct *d, struct direct_plan *p, const struct
 
 	if (!ts)
 		return status;
-	count_get(d, ts, p, s, &at);
+	count_get(d, ts, tp->plan, s, &at);
 	call_job(call, io, &job);
 	if (__builtin_expect(count_is_sample(&at, 1), 0)) {
-		plan_look_again(d, p);
+		plan_look_again(d, tp);
 		start = count_now_ns();
 	}
 	tstate_run(ts, &job);

@@ -20,7 +20,7 @@ void template_ref(struct kcf_template *t)
 
 static void template_free(struct kcf_template *t)
 {
-	struct direct_plan *plan;
+	struct template_plan *plan;
 	struct direct_prep *prep;
 
 	while ((prep = t->preps)) {
@@ -263,7 +263,8 @@ static enum kcf_status try_key(struct direct *d, struct kcf_template *t,
 			return status;
 	}
 	/* kcfd may know more: it loads modules on demand, and has those that do not run here */
-	if ((status == KCF_MECH_NOT_SUPPORTED || status == KCF_DEVICE_REMOVED) && direct_attached(d))
+	if ((status == KCF_MECH_NOT_SUPPORTED || status == KCF_DEVICE_REMOVED) &&
+	    direct_attached(d))
 		return KCF_SUCCESS;
 	return status;
 }
@@ -272,7 +273,7 @@ enum kcf_status direct_template_new(struct direct *d, kcf_mech_t mech, const str
 				    struct kcf_template **ret)
 {
 	struct kcf_template *t;
-	const struct direct_plan *p;
+	const struct template_plan *own;
 	enum kcf_status status;
 
 	if (!key || key->kind == KCF_KEY_TEMPLATE)
@@ -282,10 +283,10 @@ enum kcf_status direct_template_new(struct direct *d, kcf_mech_t mech, const str
 		return KCF_HOST_MEMORY;
 	status = copy_key(t, key);
 	if (status == KCF_SUCCESS) {
-		p = plan_get(d, t);
-		status = p ? p->refusal : KCF_HOST_MEMORY;
+		own = plan_get(d, t);
+		status = own ? own->plan->refusal : KCF_HOST_MEMORY;
 		if (status == KCF_SUCCESS && (t->kind == KCF_KEY_BYTES || t->kind == KCF_KEY_NONE))
-			status = try_key(d, t, p);
+			status = try_key(d, t, own->plan);
 	}
 	if (status != KCF_SUCCESS) {
 		template_unref(t);

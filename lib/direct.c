@@ -40,7 +40,7 @@ static enum kcf_status try_step(struct direct *d, struct half *h, unsigned i,
 	if (status == KCF_SUCCESS && !owned && !i && !(call->req && call->req->preference))
 		plan_note_fast(d, h, prep);
 	if (status == KCF_SUCCESS)
-		status = run_single(d, h->plan, s, prep, call, io);
+		status = run_single(d, h->own, s, prep, call, io);
 	if (owned)
 		prepared_unref(prep);
 	return status;
@@ -126,7 +126,8 @@ enum direct_verdict direct_call(struct direct *d, const struct op_call *call,
 				enum kcf_status *ret_status)
 {
 	const struct plan_fast *fast;
-	struct direct_plan *p;
+	const struct direct_plan *p;
+	struct template_plan *own;
 	struct kcf_template *t;
 	struct call_io io;
 	uint8_t shape;
@@ -136,16 +137,17 @@ enum direct_verdict direct_call(struct direct *d, const struct op_call *call,
 	    !half_key_ok(call->key, shape) || !call_data(call, shape, &io))
 		return DIRECT_DONE;
 	t = call_template(d, call);
-	p = t ? __atomic_load_n(&t->plan, __ATOMIC_ACQUIRE) : NULL;
-	fast = p ? plan_fast(p, io.in.len, call->company) : NULL;
-	if (!fast || !plan_is_current(d, p) || (shape & IS_DUAL) ||
+	own = t ? __atomic_load_n(&t->plan, __ATOMIC_ACQUIRE) : NULL;
+	fast = own ? plan_fast(own, io.in.len, call->company) : NULL;
+	p = fast ? own->plan : NULL;
+	if (!p || !plan_is_current(d, p) || (shape & IS_DUAL) ||
 	    !call_is_plain(&p->steps[fast->step], call, &io))
 		return decide(d, call, shape, &io, ret_status);
 	if (!half_param_ok(p, call->mech, true)) {
 		*ret_status = KCF_MECHANISM_PARAM_INVALID;
 		return DIRECT_DONE;
 	}
-	*ret_status = run_single(d, p, &p->steps[fast->step], fast->prep, call, &io);
+	*ret_status = run_single(d, own, &p->steps[fast->step], fast->prep, call, &io);
 	if (!status_is_provider_fault(*ret_status))
 		return DIRECT_DONE;
 	return decide(d, call, shape, &io, ret_status);

@@ -56,8 +56,8 @@ void direct_after_fork(struct direct *d);
 enum direct_verdict direct_call(struct direct *d, const struct op_call *call,
 				enum kcf_status *ret_status);
 
-/* Each of n calls as direct_call() would, together; req is synchronous. What must go to kcfd has status KCF_QUEUED.
- * Returns how many did not end with KCF_SUCCESS. */
+/* Each of n calls as direct_call() would, together; req is synchronous. What must go to kcfd has
+ * status KCF_QUEUED. Returns how many did not end with KCF_SUCCESS. */
 size_t direct_batch(struct direct *d, struct kcf_batch_op *ops, size_t n, struct kcf_call_req *req);
 
 /* The page of the live connection, for credits; NULL when there is none. */
@@ -84,10 +84,13 @@ uint64_t direct_predict_ns(struct direct *d, kcf_mech_t number, size_t len);
 /* ---- templates: key bytes live here, plans and prepared ones per provider ---- */
 
 struct kcf_template {
-	struct kcf_client *client;
-	uint32_t refs; /* atomic: the user's, and one per queued request */
+	/* what a call here looks at: together */
+	struct direct *direct;
+	struct template_plan *plan; /* atomic: the newest */
 	kcf_mech_t mech;
 	enum kcf_key_kind kind; /* BYTES, HANDLE, NAMED, NONE */
+	struct kcf_client *client;
+	uint32_t refs; /* atomic: the user's, and one per queued request */
 	enum kcf_key_format format;
 	uint8_t *bytes; /* wiped on free */
 	size_t len;
@@ -97,10 +100,8 @@ struct kcf_template {
 	uint32_t slot;
 	uint64_t attached_epoch; /* connection epoch of the attachment, 0 = none */
 	/* direct's own */
-	struct direct *direct;
-	struct direct_plan *plan;  /* atomic: the newest */
-	struct direct_plan *plans; /* all there were; a thread may still look at an older one */
-	struct direct_prep *preps; /* what is prepared, per provider */
+	struct template_plan *plans; /* all there were; a thread may still look at an older one */
+	struct direct_prep *preps;   /* what is prepared, per provider */
 };
 
 /* Validates mechanism, key length and class; prepares nothing yet unless it can run here. */

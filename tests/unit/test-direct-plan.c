@@ -155,10 +155,31 @@ START_TEST(plans_that_return_are_used_again)
 		ck_done(digest("abc", 3, out, NULL), SUCCESS);
 		world_enable(&w, "CKM_SHA256", "openssl", i & 1);
 	}
-	for (struct direct_plan *p = w.d->hidden[KCF_M_SHA256]->plans; p; p = p->next)
+	for (struct template_plan *p = w.d->hidden[KCF_M_SHA256]->plans; p; p = p->next)
 		n++;
 	/* both providers or one, before and after their modules were opened */
 	ck_assert_uint_le(n, 4);
+}
+END_TEST
+
+START_TEST(templates_of_a_mechanism_share_its_plan_and_nothing_else)
+{
+	struct kcf_template *a = template(KCF_M_AES_GCM, key_bytes, 32);
+	struct kcf_template *b = template(KCF_M_AES_GCM, key_bytes, 16);
+	struct kcf_template *other = template(KCF_M_SHA256_HMAC, key_bytes, 32);
+	struct kcf_key ka = kcf_key_tmpl(a), kb = kcf_key_tmpl(b);
+	uint8_t in[16] = "text", x[32], y[32];
+	struct kcf_data i = kcf_flat(in, 16), ox = kcf_flat(x, 32), oy = kcf_flat(y, 32);
+
+	ck_done(gcm(KCF_OP_ENCRYPT, &ka, &i, &ox, NULL), SUCCESS);
+	ck_done(gcm(KCF_OP_ENCRYPT, &kb, &i, &oy, NULL), SUCCESS);
+	ck_assert_ptr_eq(a->plan->plan, b->plan->plan);
+	ck_assert_ptr_ne(a->plan->plan, other->plan->plan);
+	ck_assert_ptr_ne(a->plan, b->plan);
+	ck_assert_mem_ne(x, y, 32);
+	template_unref(a);
+	template_unref(b);
+	template_unref(other);
 }
 END_TEST
 
@@ -517,6 +538,7 @@ int main(void)
 	tcase_add_test(t, preference_orders_and_filters);
 	tcase_add_test(t, administrators_change_reaches_a_running_client);
 	tcase_add_test(t, plans_that_return_are_used_again);
+	tcase_add_test(t, templates_of_a_mechanism_share_its_plan_and_nothing_else);
 	tcase_add_test(t, generation_makes_templates_anew);
 	tcase_add_test(t, untrusted_kcfd_runs_nothing_here);
 	tcase_add_test(t, module_that_comes_later_runs_here_if_kcfd_is_trusted);

@@ -102,6 +102,7 @@ START_TEST(what_a_failed_decryption_wrote_is_wiped)
 	const struct kcf_key_data key = {KCF_KEY_RAW, key_bytes, 1};
 	const struct kcf_mechanism m = {KCF_M_AES_GCM, 0, NULL};
 	struct direct_plan plan = {.number = KCF_M_AES_GCM};
+	struct template_plan own = {.plan = &plan};
 	const struct plan_step step = {.provider = 5};
 	uint8_t in[40] = "ciphertext", out[40];
 	struct iovec pieces[3] = {{out, 10}, {out + 10, 10}, {out + 20, 20}};
@@ -114,12 +115,12 @@ START_TEST(what_a_failed_decryption_wrote_is_wiped)
 	ck_assert(data_get(&i, &io.in) && data_get(&o, &io.out) && data_get(NULL, &io.check));
 	ck_assert_int_eq(prepared_new(&inst, 0, &key, &p), KCF_SUCCESS);
 	sloppy_status = KCF_INVALID_MAC;
-	ck_assert_int_eq(run_single(w.d, &plan, &step, p, &call, &io), KCF_INVALID_MAC);
+	ck_assert_int_eq(run_single(w.d, &own, &step, p, &call, &io), KCF_INVALID_MAC);
 	ck_assert_mem_eq(out, zero, 40);
 	/* refused before it began: what is there may be the input */
 	memset(out, 'i', 40);
 	sloppy_status = KCF_DATA_LEN_RANGE;
-	ck_assert_int_eq(run_single(w.d, &plan, &step, p, &call, &io), KCF_DATA_LEN_RANGE);
+	ck_assert_int_eq(run_single(w.d, &own, &step, p, &call, &io), KCF_DATA_LEN_RANGE);
 	ck_assert_int_eq(out[0], 'i');
 	ck_assert_uint_eq(world_counted(w.page, KCF_M_AES_GCM, 5).errors, 2);
 	prepared_unref(p);
