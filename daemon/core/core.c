@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include "core/private.h"
+#include "core/quick.h"
 #include "core/request-pool.h"
 
 #define MAX_MODULES TABLE_PROVIDERS
@@ -222,6 +223,7 @@ void core_free(struct core *core)
 	close_handles(core);
 	table_writer_deinit(&core->table);
 	request_pool_trim();
+	quick_deinit(core);
 	explicit_bzero(core->random, sizeof(core->random));
 	free(core->module_dir);
 	free(core);
@@ -238,6 +240,7 @@ void core_limits_changed(struct core *core)
 {
 	const struct limits *l = &core->limits;
 
+	core->plans++;
 	core->software.bound = l->software_queue;
 	for (unsigned i = 0; i < TABLE_PROVIDERS; i++)
 		if (core->providers[i])

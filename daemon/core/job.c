@@ -149,7 +149,7 @@ bool job_touches_shared(const struct request *r)
 }
 
 /* A provider that says it wrote more than there was room is not to be believed in anything. */
-static void check_result(struct kcf_job *job)
+void job_check_result(struct kcf_job *job)
 {
 	if (job->status == KCF_SUCCESS && job->out_len > job->out_room) {
 		job->status = KCF_DEVICE_ERROR;
@@ -165,7 +165,7 @@ void job_publish(struct request *r)
 	const struct stage *st = &s->stage;
 	struct kcf_job *job = &s->job;
 
-	check_result(job);
+	job_check_result(job);
 	if (st->fused) {
 		dual_publish(r);
 	} else if (job->status == KCF_SUCCESS) {

@@ -16,6 +16,8 @@ enum kcf_status job_make(struct request *r);
 void job_run_burst(struct request *const *rs, unsigned n);
 /* The job ended: results into the request, output published or wiped. */
 void job_publish(struct request *r);
+/* A provider's result may be nonsense: then it is an error. */
+void job_check_result(struct kcf_job *job);
 /* Wipe and free the private copies. */
 void job_drop_copies(struct request_sched *s);
 /* Can the running job still read or write what the client sees? */

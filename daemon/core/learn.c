@@ -46,21 +46,27 @@ static void sample(struct core *core, struct offer *offer, bool company, uint64_
 		learned(core, offer, one);
 }
 
+void learn_jobs(struct core *core, struct offer *offer, unsigned n, uint64_t bytes, uint64_t ns)
+{
+	uint32_t company = offer->desc->lanes ? offer->desc->lanes : COMPANY;
+
+	if (n > 1 && n < company) /* neither one nor the other */
+		return;
+	sample(core, offer, n > 1, bytes / n, ns / n);
+}
+
 void learn_submit(struct core *core, struct request *const *rs, unsigned n, uint64_t ns)
 {
 	const struct request_sched *first = rs[0]->sched;
 	struct offer *offer = &first->provider->offers[first->offer->row];
-	uint32_t company = offer->desc->lanes ? offer->desc->lanes : COMPANY;
 	uint64_t bytes = 0;
 
-	if (n > 1 && n < company) /* neither one nor the other */
-		return;
 	for (unsigned i = 0; i < n; i++) {
 		if (rs[i]->sched->offer != offer || !teaches(rs[i]))
 			return;
 		bytes += work_bytes(rs[i]);
 	}
-	sample(core, offer, n > 1, bytes / n, ns / n);
+	learn_jobs(core, offer, n, bytes, ns);
 }
 
 void learn_device(struct core *core, struct request *r, uint64_t ns)

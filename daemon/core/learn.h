@@ -11,9 +11,13 @@
 
 #define LEARN_EVERY 16u
 
+struct offer;
+
 /* Is the submit that comes now to be looked at? */
 bool learn_wants(struct core *core);
 /* n jobs of one submit took ns together. */
 void learn_submit(struct core *core, struct request *const *rs, unsigned n, uint64_t ns);
+/* The same for n jobs of one offer that all went well; bytes: of all. */
+void learn_jobs(struct core *core, struct offer *offer, unsigned n, uint64_t bytes, uint64_t ns);
 /* A device answered after ns. */
 void learn_device(struct core *core, struct request *r, uint64_t ns);

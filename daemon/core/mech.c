@@ -292,6 +292,7 @@ void mechs_publish(struct core *core)
 {
 	struct table_copy *copy = table_edit(&core->table);
 
+	core->plans++;
 	copy->n_mechs = core->mechs.n_rows;
 	copy->n_providers = 0;
 	for (unsigned i = 0; i < TABLE_PROVIDERS; i++) {

@@ -20,6 +20,13 @@
 
 #define CORE_RANDOM 4096u
 
+/* quick.c: of what is taken and has not run. */
+struct quick {
+	uint8_t *scratch;  /* private copies */
+	size_t used, high; /* high: to be wiped */
+	uint64_t cost;     /* predicted */
+};
+
 struct core {
 	uv_loop_t *loop;
 	struct limits limits;
@@ -56,8 +63,10 @@ struct core {
 	uint64_t worker_cost; /* predicted, handed to workers and not back */
 	uint64_t now_ns;      /* of this turn, 0 = not read yet */
 	uint64_t completed;
-	unsigned n_fresh; /* submitted since the last run */
+	unsigned n_fresh;    /* submitted since the last run */
 	uint32_t learn_tick; /* submits to software */
+	uint64_t plans;      /* counts changes of what quick plans were made by */
+	struct quick quick;
 	bool running; /* inside sched_kick: no recursion */
 	bool blocked; /* the software queue holds only what workers must do, and they are full */
 	uv_check_t check;
@@ -118,6 +127,16 @@ uint64_t sched_software_wait_ns(const struct core *core);
 uint64_t sched_device_wait_ns(const struct provider *p);
 /* Would software be the first to do len bytes with t? */
 bool sched_prefers_software(const struct request *r, const struct tmpl *t, size_t len);
+/* The software that is first to do len bytes at once, as one of many; NULL: nobody, or it takes a
+ * decision of its own each time (a device might do it, turns are passed on). mac: of a dual
+ * operation, which it is to do in one. */
+struct offer *sched_software_alone(struct core *core, struct consumer *c, struct tmpl *t,
+				   struct tmpl *mac, uint16_t op, size_t len);
+/* May the key of t be used for op (mac: as the MAC of a dual one), single-part and without a
+ * generated nonce? */
+enum kcf_status sched_key_permits(const struct tmpl *t, uint16_t op, bool mac);
+/* The provider's fault: another one may do better. */
+bool sched_is_fault(enum kcf_status status);
 /* What stands in the way of r's stage with everybody; KCF_SUCCESS: somebody could do it. */
 enum kcf_status sched_obstacle(struct request *r);
 

@@ -25,6 +25,9 @@ static const uint8_t edges[] = {
 void provider_set_state(struct provider *p, enum provider_state state)
 {
 	assert(edges[p->state] & 1 << state);
+	/* a device's READY and BUSY concern no plan */
+	if (!p->hardware || state > PROVIDER_BUSY || p->state > PROVIDER_BUSY)
+		p->core->plans++;
 	p->state = state;
 }
 

@@ -7,7 +7,7 @@
 #include "core/private.h"
 #include "core/steps.h"
 
-static bool is_fault(enum kcf_status status)
+bool sched_is_fault(enum kcf_status status)
 {
 	switch (status) {
 	case KCF_DEVICE_ERROR:
@@ -89,7 +89,7 @@ void sched_part_ended(struct core *core, struct request *r, enum kcf_status stat
 		if (context_of(r))
 			context_job_ended(r, status);
 		request_set_state(r, REQUEST_WAITING);
-		if (is_fault(status) && may_retry(r)) {
+		if (sched_is_fault(status) && may_retry(r)) {
 			retry(core, r, status);
 			return;
 		}

@@ -132,6 +132,43 @@ bool sched_prefers_software(const struct request *r, const struct tmpl *t, size_
 	return !o.n || !o.c[0].offer->provider->hardware;
 }
 
+/* Does one provider do both halves of a dual operation in one job? */
+static bool does_both(const struct offer *cipher, const struct tmpl *mac)
+{
+	const struct instance *inst = &cipher->provider->inst;
+
+	for (unsigned i = 0; inst->desc->ops->dual && i < mac->mech->n_offers; i++) {
+		const struct offer *offer = mac->mech->offers[i];
+
+		if (offer->provider == cipher->provider && offer->enabled)
+			return inst->desc->ops->dual(inst->prov, cipher->row, offer->row);
+	}
+	return false;
+}
+
+struct offer *sched_software_alone(struct core *core, struct consumer *c, struct tmpl *t,
+				   struct tmpl *mac, uint16_t op, size_t len)
+{
+	struct mech *m = t->mech;
+	struct request_data in = {.len = len};
+	struct request_sched s = {.core = core,
+				  .stage = {.op = op, .tmpl = t, .mech = m, .in = &in}};
+	struct request r = {.op = op, .consumer = c, .sched = &s, .flags = REQUEST_ALWAYS_QUEUE};
+	struct order o;
+
+	order_begin(&o, core, &r, m, len);
+	for (unsigned i = 0; i < m->n_offers; i++) {
+		if (judge(&r, m->offers[i]) != WHY_CHOSEN)
+			continue;
+		if (m->offers[i]->provider->hardware)
+			return NULL;
+		if (!mac || does_both(m->offers[i], mac))
+			order_add(&o, i);
+	}
+	order_end(&o);
+	return !o.n || (o.n > 1 && m->mode == MODE_ROUND_ROBIN) ? NULL : o.c[0].offer;
+}
+
 static uint32_t capped(uint64_t ns)
 {
 	return ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;

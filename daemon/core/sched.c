@@ -117,25 +117,34 @@ static enum kcf_status check_nonce(const struct request *r)
 	return KCF_SUCCESS;
 }
 
-static enum kcf_status check_key(const struct tmpl *t, const struct request *r, bool mac_half)
+static enum kcf_status check_key(const struct tmpl *t, uint16_t op, bool mac_half)
 {
 	const struct key *k = t->key;
 
 	/* CTR in either direction, or a GMAC, under a nonce of the client's is what such a key's
 	 * policy forbids */
 	if (k && k->by_handle && k->iv_generated && t->mech->param_kind != KCF_PARAM_AEAD &&
-	    r->op != KCF_OP_PUBLIC)
+	    op != KCF_OP_PUBLIC)
 		return KCF_KEY_FUNCTION_NOT_PERMITTED;
-	return key_permits(k, uses(r->op, mac_half), t->mech->number, r->op);
+	return key_permits(k, uses(op, mac_half), t->mech->number, op);
 }
 
 static enum kcf_status check_keys(const struct request *r)
 {
-	enum kcf_status status = check_key(r->tmpl, r, false);
+	enum kcf_status status = check_key(r->tmpl, r->op, false);
 
 	if (status == KCF_SUCCESS && r->tmpl2)
-		status = check_key(r->tmpl2, r, true);
+		status = check_key(r->tmpl2, r->op, true);
 	return status == KCF_SUCCESS ? check_nonce(r) : status;
+}
+
+enum kcf_status sched_key_permits(const struct tmpl *t, uint16_t op, bool mac)
+{
+	const struct key *k = t->key;
+
+	if (k && k->by_handle && k->iv_generated)
+		return KCF_KEY_FUNCTION_NOT_PERMITTED;
+	return check_key(t, op, mac);
 }
 
 static enum kcf_status check(struct request *r)
@@ -317,8 +326,8 @@ static void count(struct core *core, struct request *r)
 		row->errors += failed;
 		row->wait_ns += s->queue_ns;
 		row->service_ns += s->service_ns;
-		stat_histogram_add(row->wait, s->queue_ns);
-		stat_histogram_add(row->service, s->service_ns);
+		stat_histogram_add(row->wait, s->queue_ns, 1);
+		stat_histogram_add(row->service, s->service_ns, 1);
 	}
 	if (e) {
 		e->queue_hops = (uint8_t)(r->queue_hops < 255 ? r->queue_hops : 255);

@@ -68,12 +68,12 @@ struct stats_row *stats_get(struct core *core, uint32_t mech, const char *provid
 	return row;
 }
 
-void stat_histogram_add(uint64_t *buckets, uint64_t ns)
+void stat_histogram_add(uint64_t *buckets, uint64_t ns, uint64_t n)
 {
 	uint64_t us = ns / 1000;
 	unsigned i = us ? 64 - (unsigned)__builtin_clzll(us) : 0; /* [2^(i-1), 2^i) us */
 
-	buckets[i < STATS_BUCKETS ? i : STATS_BUCKETS - 1]++;
+	buckets[i < STATS_BUCKETS ? i : STATS_BUCKETS - 1] += n;
 }
 
 /* ---- in-caller work, as told by a client: untrusted ---- */

@@ -38,4 +38,4 @@ void stats_init(struct core *core);
 void stats_deinit(struct core *core);
 struct stats_row *stats_get(struct core *core, uint32_t mech, const char *provider,
 			    enum stat_place place);
-void stat_histogram_add(uint64_t *buckets, uint64_t ns);
+void stat_histogram_add(uint64_t *buckets, uint64_t ns, uint64_t n);

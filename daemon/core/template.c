@@ -115,6 +115,7 @@ void tmpl_forget_provider(struct core *core, const struct provider *p)
 		if (t->slots[p->row].state != SLOT_WORKING)
 			slot_clear(&t->slots[p->row]);
 	}
+	core->plans++;
 }
 
 static enum kcf_status prepare_now(const struct tmpl *t, const struct offer *offer,
@@ -195,8 +196,10 @@ enum kcf_status tmpl_prepare(struct tmpl *t, const struct offer *offer, struct p
 
 	if (slot->state == SLOT_WORKING)
 		return KCF_QUEUED;
-	if (slot->state != SLOT_EMPTY && slot->generation != p->inst.generation)
+	if (slot->state != SLOT_EMPTY && slot->generation != p->inst.generation) {
 		slot_clear(slot);
+		t->core->plans++;
+	}
 	if (slot->state == SLOT_EMPTY && !is_cheap(t, offer))
 		return prepare_later(t, offer);
 	if (slot->state == SLOT_EMPTY) {

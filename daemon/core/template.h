@@ -20,6 +20,18 @@ struct tmpl_slot {
 	uint8_t status;      /* FAILED: why */
 };
 
+/* quick.c: what runs op for inputs of a class of sizes, while core->plans is the same. Borrows from
+ * the slot. */
+struct quick_plan {
+	uint64_t plans;
+	struct offer *offer; /* NULL: not quick */
+	struct prepared *prepared;
+	uint32_t uses;
+	uint16_t op;
+};
+
+#define QUICK_CLASSES 3u
+
 struct tmpl {
 	struct list link; /* of core: all */
 	struct core *core;
@@ -29,6 +41,7 @@ struct tmpl {
 	uint32_t refs;
 	struct list parked; /* requests, until a worker has prepared the key */
 	struct tmpl_slot slots[TABLE_PROVIDERS];
+	struct quick_plan plan[2][QUICK_CLASSES]; /* by op's lowest bit */
 };
 
 /* KCF_SUCCESS: *ret is a new reference. KCF_QUEUED: a worker prepares it; requests parked at

@@ -26,6 +26,7 @@ struct trace_entry *trace_new(struct trace *t)
 	struct trace_entry *e = &t->ring[t->next % t->room];
 
 	e->number = t->next++;
+	e->requests = 1;
 	e->n_considered = 0;
 	e->chosen = 0;
 	e->status = KCF_QUEUED;
@@ -82,6 +83,7 @@ static void entry_json(struct core *core, const struct trace_entry *e, struct js
 	json_object(j, NULL);
 	json_u64(j, "decision", e->number);
 	json_u64(j, "request", e->id);
+	json_u64(j, "requests", e->requests);
 	json_u64(j, "uid", e->uid);
 	json_string(j, "operation", op_word(e->op));
 	json_string(j, "mechanism", m ? m->name : "");

@@ -42,6 +42,7 @@ struct trace_considered {
 struct trace_entry {
 	uint64_t number, id, bytes;
 	uint64_t queue_ns, service_ns;
+	uint32_t requests; /* decided alike, side by side */
 	uint32_t mech;
 	uid_t uid;
 	uint16_t op, phase;
