@@ -178,6 +178,8 @@ static void on_credit_room(struct credit_account *account, uint32_t units, uint3
 int api_init(struct api *a, uv_loop_t *loop, uint64_t daemon_id)
 {
 	memset(a, 0, sizeof(*a));
+	if (!quick_entries_init(&a->quick))
+		return UV_ENOMEM;
 	a->loop = loop;
 	a->daemon_id = daemon_id;
 	a->own_uid = geteuid();
@@ -248,6 +250,7 @@ void api_deinit(struct api *a)
 	uv_close((uv_handle_t *)&a->timer, on_hook_closed);
 	uv_close((uv_handle_t *)&a->credit_timer, on_hook_closed);
 	rings_deinit(a, on_hook_closed);
+	quick_entries_deinit(&a->quick);
 	codec_deinit(&a->arena);
 	iobuf_pool_deinit(&a->bufs);
 }

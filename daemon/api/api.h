@@ -13,6 +13,7 @@
 
 #include <uv.h>
 #include "api/credit.h"
+#include "api/entry-quick.h"
 #include "api/iobuf.h"
 #include "api/listener.h"
 #include "api/rings.h"
@@ -29,6 +30,7 @@ struct api {
 	struct listener listener;
 	struct credit credit;
 	struct rings rings;
+	struct quick_entries quick; /* of rings, to run together */
 	struct codec_arena arena; /* one message at a time */
 	struct iobuf_pool bufs;
 	struct list conns;

@@ -150,15 +150,18 @@ bool conn_ring_sleep(struct conn_ring *cr)
 unsigned conn_ring_take(struct conn_ring *cr, unsigned max)
 {
 	struct conn *c = cr->conn;
-	uint8_t extra[RING_EXTRA_ROOM];
+	struct quick_entries *quick = &c->api->quick;
 	uint32_t begin = cr->s.taken;
-	struct ring_entry e;
+	struct quick_entry *q;
 	unsigned n = 0;
 
 	conn_pin(c);
-	while (cr->s.taken - begin < max && ring_take(&cr->s, &e, extra)) {
+	while (cr->s.taken - begin < max) {
+		q = quick_entries_place(quick);
+		if (!ring_take(&cr->s, &q->e, q->extra))
+			break;
 		n++;
-		entry_submit(c, &e, extra);
+		entry_take(c, q);
 		if (!conn_is_open(c)) /* and the ring is gone */
 			break;
 	}
@@ -166,12 +169,24 @@ unsigned conn_ring_take(struct conn_ring *cr, unsigned max)
 		cr->count.entries += n;
 		if (n)
 			ring_taken(&cr->s);
-		if (cr->s.broken)
+		if (cr->s.broken) {
+			quick_entries_run(c->api);
 			conn_fatal(c, KCF_PROTOCOL_ERROR,
 				   "the ring: more places than there can be");
+		}
 	}
 	conn_unpin(c);
 	return n;
+}
+
+void conn_ring_take_all(struct conn_ring *cr)
+{
+	struct api *a = cr->api;
+
+	if (!ring_has_entry(&cr->s))
+		return;
+	conn_ring_take(cr, RING_ENTRIES);
+	quick_entries_run(a);
 }
 
 /* ---- answers ---- */

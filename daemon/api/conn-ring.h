@@ -40,15 +40,11 @@ void conn_ring_close(struct conn *c);
 void conn_ring_wake(struct conn_ring *cr);
 /* Ask for the bell and look no more. False: there are entries. */
 bool conn_ring_sleep(struct conn_ring *cr);
-/* Take what is there, at most max places, and submit it. How many entries; the connection may be
- * closed then. */
+/* Take what is there, at most max places, submit it or keep it for quick_entries_run(). How many
+ * entries; the connection may be closed then. */
 unsigned conn_ring_take(struct conn_ring *cr, unsigned max);
-/* Everything published so far. */
-static inline void conn_ring_take_all(struct conn_ring *cr)
-{
-	if (ring_has_entry(&cr->s))
-		conn_ring_take(cr, RING_ENTRIES);
-}
+/* Everything published so far, run or submitted. */
+void conn_ring_take_all(struct conn_ring *cr);
 /* Write an answer. False: there is no place for it. */
 bool conn_ring_answer(struct conn_ring *cr, const struct ring_done *done);
 /* Units of a request that is complete: given back when its answer is shown. */

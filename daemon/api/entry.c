@@ -2,7 +2,9 @@
 #include "api/entry.h"
 
 #include <string.h>
+#include "api/api.h"
 #include "api/conn-ring.h"
+#include "api/entry-quick.h"
 #include "api/handle.h"
 #include "api/op.h"
 
@@ -17,11 +19,7 @@ struct entry_memory {
 	struct op op;
 	struct segment *segments[3];
 	struct iovec in, out, mac, check;
-	union {
-		struct kcf_param_iv iv;
-		struct kcf_param_aead aead;
-		struct kcf_param_mac mac;
-	} param;
+	union entry_param param;
 	struct kcf_param_mac param2;
 	uint8_t iv[sizeof(((struct ring_entry *)0)->iv)];
 	uint8_t bytes[]; /* aad, then check */
@@ -168,23 +166,23 @@ static void set_piece(struct request *r, const struct entry_piece *p, struct iov
 	arena_hold(&op_of(r)->use, p->segment);
 }
 
-static void *set_param(struct entry_memory *m, const struct ring_entry *e)
+void *entry_param(const struct ring_entry *e, const uint8_t *iv, const uint8_t *aad,
+		  union entry_param *mem)
 {
 	switch (e->param) {
 	case KCF_PARAM_IV:
-		m->param.iv = (struct kcf_param_iv){m->iv, e->iv_len};
-		return &m->param;
+		mem->iv = (struct kcf_param_iv){iv, e->iv_len};
+		return mem;
 	case KCF_PARAM_AEAD:
-		m->param.aead = (struct kcf_param_aead){.iv = m->iv,
-							.iv_len = e->iv_len,
-							.aad = m->bytes,
-							.aad_len = e->aad_len,
-							.tag_len = e->len};
-		return &m->param;
+		mem->aead = (struct kcf_param_aead){.iv = iv,
+						    .iv_len = e->iv_len,
+						    .aad = aad,
+						    .aad_len = e->aad_len,
+						    .tag_len = e->len};
+		return mem;
 	case KCF_PARAM_MAC:
-		m->param.mac =
-			(struct kcf_param_mac){.mac_len = e->len, .iv = m->iv, .iv_len = e->iv_len};
-		return &m->param;
+		mem->mac = (struct kcf_param_mac){.mac_len = e->len, .iv = iv, .iv_len = e->iv_len};
+		return mem;
 	default:
 		return NULL;
 	}
@@ -225,7 +223,7 @@ static struct request *build(struct conn *c, const struct entry *en)
 	r->tmpl = tmpl_ref(en->tmpl);
 	r->tmpl2 = en->tmpl2 ? tmpl_ref(en->tmpl2) : NULL;
 	set_bytes(m, en, r);
-	r->param = set_param(m, e);
+	r->param = entry_param(e, m->iv, m->bytes, &m->param);
 	if (en->mac_len2) {
 		m->param2 = (struct kcf_param_mac){.mac_len = en->mac_len2};
 		r->param2 = &m->param2;
@@ -243,34 +241,61 @@ static uint8_t at_most_255(size_t n)
 	return (uint8_t)(n < 255 ? n : 255);
 }
 
+/* More than there is place for goes by socket. */
+static void answer(struct conn *c, const struct ring_done *done)
+{
+	struct wire_msg msg = {.type = FRAME_OP_REPLY};
+	struct wire_op_reply *m = &msg.op_reply;
+
+	if (conn_ring_answer(c->ring, done))
+		return;
+	m->status = done->status;
+	m->provider = done->provider;
+	m->queue_hops = done->queue_hops;
+	if (done->status == KCF_BUSY)
+		m->busy_reason = done->more;
+	else
+		m->mac_len = done->more;
+	if (done->status == KCF_BUFFER_TOO_SMALL)
+		m->required = done->len;
+	else
+		m->out_len = done->len;
+	conn_send(c, &msg, done->id);
+}
+
+void entry_answer(struct conn *c, const struct entry_result *result)
+{
+	struct ring_done done = {.id = result->id,
+				 .status = (uint8_t)result->status,
+				 .provider = (uint8_t)result->provider_row1,
+				 .queue_hops = at_most_255(result->queue_hops)};
+
+	if (result->status == KCF_SUCCESS || result->status == KCF_BUFFER_TOO_SMALL) {
+		done.len = (uint32_t)(result->len < UINT32_MAX ? result->len : UINT32_MAX);
+		done.more = at_most_255(result->mac_len);
+	} else if (result->status == KCF_BUSY) {
+		done.more = (uint8_t)result->busy_reason;
+	}
+	answer(c, &done);
+}
+
 static void refuse(struct conn *c, uint64_t id, enum kcf_status status)
 {
-	const struct ring_done done = {.id = id, .status = (uint8_t)status};
-
-	if (!conn_ring_answer(c->ring, &done)) {
-		struct wire_msg msg = {.type = FRAME_OP_REPLY};
-
-		msg.op_reply.status = status;
-		conn_send(c, &msg, id);
-	}
+	entry_answer(c, &(struct entry_result){.id = id, .status = status});
 	conn_ring_units(c->ring, 1);
 }
 
 static void reply(struct conn *c, const struct request *r)
 {
-	struct ring_done done = {.id = r->id,
-				 .status = (uint8_t)r->status,
-				 .provider = (uint8_t)r->provider_row1,
-				 .queue_hops = at_most_255(r->queue_hops)};
+	const struct entry_result result = {.id = r->id,
+					    .status = r->status,
+					    .len = r->out_len,
+					    .mac_len = r->mac_len,
+					    .provider_row1 = r->provider_row1,
+					    .queue_hops = r->queue_hops,
+					    .busy_reason = r->busy_reason};
 
-	if (r->status == KCF_SUCCESS || r->status == KCF_BUFFER_TOO_SMALL) {
-		done.len = (uint32_t)(r->out_len < UINT32_MAX ? r->out_len : UINT32_MAX);
-		done.more = at_most_255(r->mac_len);
-	} else if (r->status == KCF_BUSY) {
-		done.more = (uint8_t)r->busy_reason;
-	}
-	if (!conn_ring_answer(c->ring, &done))
-		handle_op_reply(c, r);
+	entry_answer(c, &result);
 }
 
 static void on_complete(struct request *r)
@@ -313,6 +338,18 @@ static enum kcf_status submit(struct conn *c, const struct entry *en)
 
 void entry_submit(struct conn *c, const struct ring_entry *e, const uint8_t *extra)
 {
+	struct entry en;
+	enum kcf_status status = entry_decode(c, e, extra, &en);
+
+	if (status == KCF_SUCCESS)
+		status = submit(c, &en);
+	if (status != KCF_SUCCESS)
+		refuse(c, e->id, status);
+}
+
+void entry_take(struct conn *c, struct quick_entry *q)
+{
+	const struct ring_entry *e = &q->e;
 	const char *why = entry_objection(e);
 	enum kcf_status status;
 	struct entry en;
@@ -322,11 +359,15 @@ void entry_submit(struct conn *c, const struct ring_entry *e, const uint8_t *ext
 	if (!why && !credit_spend(&c->credit, 1))
 		why = "a unit that was not leased";
 	if (why) {
+		quick_entries_run(c->api);
 		conn_fatal(c, KCF_PROTOCOL_ERROR, "entry %llu of the ring: %s",
 			   (unsigned long long)e->id, why);
 		return;
 	}
-	status = entry_decode(c, e, extra, &en);
+	status = entry_decode(c, e, q->extra, &en);
+	if (status == KCF_SUCCESS && quick_entries_keep(c, &en))
+		return;
+	quick_entries_run(c->api);
 	if (status == KCF_SUCCESS)
 		status = submit(c, &en);
 	if (status != KCF_SUCCESS)

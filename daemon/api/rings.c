@@ -105,9 +105,11 @@ static unsigned visit_all(struct api *a, uint64_t now)
 		n += visit(rs, list_entry(l, struct conn_ring, awake), now);
 		if (!sched_is_full(a->core))
 			continue;
+		quick_entries_run(a);
 		sched_kick(a->core);
 		rings_show(rs);
 	}
+	quick_entries_run(a);
 	return n;
 }
 
@@ -192,6 +194,7 @@ void rings_turn(struct api *a)
 	if (!list_empty(&rs->awake) || !rs->idle_on)
 		return;
 	core_tell_spinners(a->core, 0, rs->spin.crowded);
+	quick_rest(a->core);
 	uv_idle_stop(&rs->idle);
 	rs->idle_on = false;
 }
