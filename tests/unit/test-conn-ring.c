@@ -5,6 +5,7 @@
 #include "../harness-ring.h"
 #include "api-world.h"
 #include "api/conn-ring.h"
+#include "core/quick.h"
 
 #define KEY_SLOT 7u /* AES-GCM */
 #define MAC_SLOT 8u /* HMAC */
@@ -149,6 +150,68 @@ START_TEST(makes_a_request_of_an_entry)
 	ck_assert(done.status == KCF_SUCCESS && done.len == 80 && done.more == 0);
 	ck_assert(ring.mem[4096] == 0x5a && ring.mem[4096 + 79] == 0x5a && ring.mem[4176] == 0);
 	ck_assert_uint_eq(raw.page->credit, 256);
+}
+END_TEST
+
+/* What may run at once runs together, without requests. */
+START_TEST(runs_small_entries_together)
+{
+	struct ring_entry e;
+
+	fake.quick = true;
+	for (uint64_t id = 1; id <= 100; id++) {
+		e = seal(id);
+		e.out_off = (uint32_t)(4096 + id * 128);
+		e.flags = id % 2 ? RING_ALWAYS_QUEUE : 0;
+		harness_ring_put_silently(&ring, &e, NULL, 0);
+	}
+	harness_ring_bell(&ring);
+	for (uint64_t id = 1; id <= 100; id++) {
+		struct ring_done done = wait_done(id);
+
+		ck_assert(done.status == KCF_SUCCESS && done.len == 80 && done.provider == 3);
+		ck_assert_uint_eq(done.queue_hops, id % 2);
+		ck_assert_uint_eq(ring.mem[4096 + id * 128 + 79], id);
+	}
+	ck_assert_uint_eq(fake.n_quick, 100);
+	ck_assert_uint_eq(fake.most_quick, QUICK_OPS);
+	ck_assert_uint_eq(fake.n_submitted, 0);
+	ck_assert_uint_eq(raw.page->credit, 256);
+}
+END_TEST
+
+START_TEST(makes_a_request_of_what_cannot_run_at_once)
+{
+	struct ring_entry sealed = seal(21), opened = seal(22), again = seal(23);
+
+	fake.quick = true;
+	fake.quick_again = 23;
+	opened.op = KCF_OP_DECRYPT;
+	harness_ring_put_silently(&ring, &sealed, NULL, 0);
+	harness_ring_put_silently(&ring, &opened, NULL, 0);
+	harness_ring_put(&ring, &again, NULL, 0);
+	wait_done(21);
+	ck_assert_uint_eq(wait_request()->id, 22);
+	fake_complete(fake_first(), KCF_INVALID_MAC, 0);
+	ck_assert_uint_eq(wait_done(22).status, KCF_INVALID_MAC);
+	ck_assert_uint_eq(wait_request()->id, 23);
+	fake_complete(fake_first(), KCF_SUCCESS, 1);
+	ck_assert_uint_eq(wait_done(23).status, KCF_SUCCESS);
+	ck_assert_uint_eq(fake.n_quick_runs, 2);
+	ck_assert_uint_eq(raw.page->credit, 256);
+}
+END_TEST
+
+/* A preference for hardware is looked into. */
+START_TEST(runs_nothing_at_once_that_prefers_hardware)
+{
+	struct ring_entry e = seal(24);
+
+	fake.quick = true;
+	e.preference = KCF_PREFER_HARDWARE;
+	harness_ring_put(&ring, &e, NULL, 0);
+	ck_assert_uint_eq(wait_request()->preference, KCF_PREFER_HARDWARE);
+	ck_assert_uint_eq(fake.n_quick, 0);
 }
 END_TEST
 
@@ -592,6 +655,9 @@ int main(void)
 	tcase_add_checked_fixture(t, ring_setup, ring_teardown);
 	tcase_add_test(t, gives_a_ring_once);
 	tcase_add_test(t, makes_a_request_of_an_entry);
+	tcase_add_test(t, runs_small_entries_together);
+	tcase_add_test(t, makes_a_request_of_what_cannot_run_at_once);
+	tcase_add_test(t, runs_nothing_at_once_that_prefers_hardware);
 	tcase_add_test(t, makes_a_request_of_a_dual_entry);
 	tcase_add_test(t, brings_what_is_to_be_compared);
 	tcase_add_test(t, takes_a_mechanism_without_key);
