@@ -36,7 +36,7 @@
 	}
 #define SIGN(NAME, WORK, AT)                                                                       \
 	{                                                                                          \
-		.name = NAME, .c = {.work = (WORK), .size = 32, .depth = 16},                      \
+		.name = NAME, .c = {.work = (WORK), .size = 32, .depth = 64},                      \
 		.door = &speed_handle, .direct = &speed_direct, .spread = true, .at = (AT)         \
 	}
 
