@@ -197,13 +197,14 @@ static enum kcf_status release_encrypted(struct request *r, const uint8_t *data,
 	return KCF_SUCCESS;
 }
 
-void dual_run_fused(struct request *r)
+static struct dual_job fused_job(struct request *r)
 {
 	struct request_sched *s = r->sched;
 	struct dual_state *d = state_of(r);
-	struct kcf_job *job = &s->job;
+	const struct kcf_job *job = &s->job;
 	bool encrypt = r->op == KCF_OP_ENCRYPT_MAC;
-	struct dual_job dj = {
+
+	return (struct dual_job){
 		.op = r->op,
 		.cipher = s->prepared,
 		.mac = s->prepared_mac,
@@ -219,11 +220,38 @@ void dual_run_fused(struct request *r)
 		.n_check = encrypt ? 1 : job->n_check,
 		.check_len = encrypt ? d->mac_iov.iov_len : job->check_len,
 	};
+}
 
-	dual_run(&dj);
-	job->status = dj.status;
-	job->out_len = d->out_len = dj.out_len;
-	d->mac_len = encrypt ? dj.mac_len : 0;
+static void fused_result(struct request *r, const struct dual_job *dual)
+{
+	struct dual_state *d = state_of(r);
+
+	r->sched->job.status = dual->status;
+	r->sched->job.out_len = d->out_len = dual->out_len;
+	d->mac_len = dual->mac_len;
+}
+
+void dual_run_fused(struct request *r)
+{
+	struct dual_job dual = fused_job(r);
+
+	dual_run(&dual);
+	fused_result(r, &dual);
+}
+
+void dual_make_job(struct request *r)
+{
+	struct dual_job dual = fused_job(r);
+
+	dual_to_job(&dual, &r->sched->job);
+}
+
+void dual_take_job(struct request *r)
+{
+	struct dual_job dual = fused_job(r);
+
+	dual_from_job(&dual, &r->sched->job);
+	fused_result(r, &dual);
 }
 
 void dual_publish(struct request *r)

@@ -32,6 +32,9 @@ bool dual_keeps_copies(const struct request_sched *s);
 /* Wipe and free what is private. */
 void dual_drop(struct request_sched *s);
 
-/* With the job, on its thread: both steps; release of the results. */
+/* With the job, on its thread: both steps as two jobs; as one, to be run in between; release of the
+ * results. */
 void dual_run_fused(struct request *r);
+void dual_make_job(struct request *r);
+void dual_take_job(struct request *r);
 void dual_publish(struct request *r);

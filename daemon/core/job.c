@@ -8,8 +8,6 @@
 #include "core/dual.h"
 #include "core/private.h"
 
-#define JOB_BURST 32u
-
 static bool is_shared(const struct request_data *d)
 {
 	return d && d->shared;
@@ -179,41 +177,92 @@ void job_publish(struct request *r)
 		job_drop_copies(s);
 }
 
-static void run_fused(struct request *r)
-{
-	struct request_sched *s = r->sched;
+/* ---- bursts ---- */
 
-	s->job.status = job_make(r);
-	if (s->job.status == KCF_SUCCESS)
-		dual_run_fused(r);
-	job_publish(r);
+static struct request *request_of_job(struct kcf_job *job)
+{
+	return container_of(job, struct request_sched, job)->r;
 }
 
-void job_run_burst(struct request *const *rs, unsigned n)
+/* Into the burst. False: it cannot be made (its status says why), or takes two jobs. */
+static bool add(struct burst *b, struct request *r)
 {
-	struct kcf_job *jobs[JOB_BURST];
-	struct request *made[JOB_BURST];
-	unsigned n_jobs = 0;
+	struct request_sched *s = r->sched;
+	struct tstate *ts, *mac = NULL;
+	bool fused = s->stage.fused;
+
+	s->company = 0;
+	s->job_ns = 0;
+	s->job.status = job_make(r);
+	if (s->job.status != KCF_SUCCESS ||
+	    (fused && !dual_is_native(s->prepared, s->prepared_mac)))
+		return false;
+	ts = prepared_thread(s->prepared, &s->job.status);
+	if (ts && fused)
+		mac = prepared_thread(s->prepared_mac, &s->job.status);
+	if (!ts || (fused && !mac))
+		return false;
+	if (fused)
+		dual_make_job(r);
+	return burst_add(b, ts, mac, &s->job);
+}
+
+/* One submit. Its requests go to ret side by side, with their part of the time. */
+static void run_group(struct burst *b, unsigned group, struct request **ret)
+{
+	const struct burst_group *g = &b->groups[group];
+	uint64_t begun = uv_hrtime(), ns;
+	unsigned i = g->first;
+
+	burst_submit(b, group);
+	ns = (uv_hrtime() - begun) / g->n;
+	for (unsigned k = 0; k < g->n; k++, i = b->next[i]) {
+		ret[k] = request_of_job(b->jobs[i]);
+		ret[k]->sched->job_ns = ns;
+		if (g->mac)
+			dual_take_job(ret[k]);
+	}
+	ret[0]->sched->company = g->n;
+}
+
+/* What is not in the burst: a dual operation of two jobs, or what could not be made. */
+static void run_alone(struct request *r)
+{
+	struct request_sched *s = r->sched;
+	uint64_t begun = uv_hrtime();
+
+	if (!s->stage.fused || s->job.status != KCF_SUCCESS)
+		return;
+	dual_run_fused(r);
+	s->job_ns = uv_hrtime() - begun;
+	s->company = 1;
+}
+
+void job_run_burst(struct request **rs, unsigned n)
+{
+	struct request *sorted[JOB_BURST];
+	uint64_t begun = uv_hrtime(), ns = 0;
+	unsigned n_sorted = 0;
+	struct burst b;
 
 	assert(n <= JOB_BURST);
-	if (rs[0]->sched->stage.fused) {
-		assert(n == 1);
-		run_fused(rs[0]);
-		return;
-	}
+	burst_begin(&b);
+	for (unsigned i = 0; i < n; i++)
+		if (!add(&b, rs[i]))
+			sorted[n - ++n_sorted] = rs[i]; /* from the end */
+	n_sorted = 0;
+	for (unsigned g = 0; g < b.n_groups; n_sorted += b.groups[g++].n)
+		run_group(&b, g, sorted + n_sorted);
+	burst_end(&b);
+	for (unsigned i = n_sorted; i < n; i++)
+		run_alone(sorted[i]);
+	memcpy(rs, sorted, n * sizeof(rs[0]));
 	for (unsigned i = 0; i < n; i++) {
-		struct request_sched *s = rs[i]->sched;
-
-		s->job.status = job_make(rs[i]);
-		if (s->job.status != KCF_SUCCESS)
-			continue;
-		made[n_jobs] = rs[i];
-		jobs[n_jobs++] = &s->job;
+		ns += rs[i]->sched->job_ns;
+		job_publish(rs[i]);
 	}
-	if (n_jobs == 1)
-		prepared_run(made[0]->sched->prepared, jobs[0]);
-	else if (n_jobs)
-		prepared_run_burst(made[0]->sched->prepared, jobs, n_jobs);
-	for (unsigned i = 0; i < n_jobs; i++)
-		job_publish(made[i]);
+	/* making and publishing them is part of their work */
+	ns = (uv_hrtime() - begun - ns) / n;
+	for (unsigned i = 0; i < n; i++)
+		rs[i]->sched->job_ns += ns;
 }

@@ -9,11 +9,17 @@
 #pragma once
 
 #include "core/sched.h"
+#include "module/burst.h"
 
 /* Make s->job; KCF_SUCCESS or KCF_HOST_MEMORY. */
 enum kcf_status job_make(struct request *r);
-/* Make and run n jobs of one prepared template on this thread, then publish. */
-void job_run_burst(struct request *const *rs, unsigned n);
+
+#define JOB_BURST BURST_MAX
+
+/* Make and run n jobs on this thread, at most JOB_BURST, each provider's of one mechanism and key
+ * size in one submit; then publish. Sets job_ns, and puts those of one submit side by side: the
+ * first has their number in company, others 0. */
+void job_run_burst(struct request **rs, unsigned n);
 /* The job ended: results into the request, output published or wiped. */
 void job_publish(struct request *r);
 /* A provider's result may be nonsense: then it is an error. */

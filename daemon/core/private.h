@@ -140,6 +140,9 @@ bool sched_is_fault(enum kcf_status status);
 /* What stands in the way of r's stage with everybody; KCF_SUCCESS: somebody could do it. */
 enum kcf_status sched_obstacle(struct request *r);
 
+/* Do preference or context keep r away from p? */
+bool sched_is_filtered(const struct request *r, const struct provider *p);
+
 /* sched-run.c */
 
 /* Goes at once: in this turn, to a worker, to the device. Chosen before. */
@@ -154,9 +157,24 @@ bool sched_begin(struct core *core, struct request *r, enum request_at at);
 void sched_fly(struct core *core, struct request *r);
 /* Its job ended, status in the job. */
 void sched_job_ended(struct core *core, struct request *r, uint64_t service_ns);
+/* Does the loop itself run it? */
+bool sched_is_short(const struct core *core, const struct offer *offer, uint64_t cost);
 /* Run what is due: this turn's jobs, the software queue, devices' queues. */
 void sched_run(struct core *core);
 bool sched_has_work(const struct core *core);
+
+/* sched-software.c */
+
+/* To a worker. Chosen before. */
+void sched_give(struct core *core, struct request *r);
+/* What is to run on the loop in this turn. */
+void sched_run_due(struct core *core);
+/* The software queue: short ones here, up to a bounded time, long ones to workers. Returns how many
+ * were taken. */
+unsigned sched_run_queue(struct core *core);
+
+/* sched-device.c */
+
 void sched_pump(struct core *core, struct provider *p);
 /* A device's job is back (any thread posted it). */
 void sched_device_returned(struct provider *p, struct kcf_job *job);

@@ -89,11 +89,46 @@ static void give_back(struct core *core, struct request *r)
 	wait_at_head(core, r);
 }
 
+static bool same_kind(const struct request *a, const struct request *b)
+{
+	return a->sched->offer == b->sched->offer &&
+	       a->sched->prepared->key_len == b->sched->prepared->key_len;
+}
+
+/* What a device could do together is side by side; else the order is kept. */
+static void put_side_by_side(struct request **rs, unsigned n)
+{
+	for (unsigned i = 1; i < n; i++) {
+		struct request *r = rs[i];
+		unsigned at = i;
+
+		while (at > 0 && !same_kind(rs[at - 1], r))
+			at--;
+		if (!at)
+			continue;
+		for (unsigned k = i; k > at; k--)
+			rs[k] = rs[k - 1];
+		rs[at] = r;
+	}
+}
+
+static void count_submit(struct request *const *rs, unsigned n)
+{
+	for (unsigned i = 0, k; i < n; i = k) {
+		const struct offer *offer = rs[i]->sched->offer;
+
+		for (k = i + 1; k < n && same_kind(rs[i], rs[k]);)
+			k++;
+		stat_submit(offer->stat, k - i, offer->desc->lanes);
+	}
+}
+
 static void submit_burst(struct core *core, struct provider *p, struct request **rs, unsigned n)
 {
 	struct kcf_job *jobs[BURST];
 	unsigned taken;
 
+	put_side_by_side(rs, n);
 	for (unsigned i = 0; i < n; i++) {
 		struct request_sched *s = rs[i]->sched;
 
@@ -105,6 +140,7 @@ static void submit_burst(struct core *core, struct provider *p, struct request *
 		sched_fly(core, rs[i]);
 	}
 	taken = p->inst.desc->ops->submit(p->inst.prov, jobs, n);
+	count_submit(rs, taken < n ? taken : n);
 	if (taken >= n)
 		return;
 	if (p->state == PROVIDER_READY)

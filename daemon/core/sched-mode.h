@@ -51,6 +51,14 @@ void mode_adaptive(struct order *o);
 void mode_software_first(struct order *o);
 void mode_round_robin(struct order *o);
 
+/* ---- sched-dual.c: the MAC's half of a dual operation on one thread ---- */
+
+/* What it is expected to take if cipher does the other half. */
+uint64_t sched_mac_cost_ns(const struct request *r, const struct offer *cipher, bool company);
+/* Reference what is prepared for it. KCF_QUEUED: it is being made, r is parked. */
+enum kcf_status sched_choose_mac(struct core *core, struct request *r, const struct offer *cipher,
+				 bool company);
+
 /* ---- for the modes ---- */
 
 /* Work a device has and is to have. */

@@ -57,7 +57,7 @@ static uint32_t classes_for(uint16_t op)
 	return op < KCF_OP_COUNT ? classes[op] : 0;
 }
 
-static bool filtered(const struct request *r, const struct provider *p)
+bool sched_is_filtered(const struct request *r, const struct provider *p)
 {
 	const struct context *ctx = context_of(r);
 
@@ -88,7 +88,7 @@ static enum trace_why judge(const struct request *r, const struct offer *offer)
 		return WHY_DISABLED;
 	if (!provider_is_usable(offer->provider))
 		return WHY_STATE;
-	if (filtered(r, offer->provider))
+	if (sched_is_filtered(r, offer->provider))
 		return WHY_FILTER;
 	if (s->tried & 1u << offer->provider->row)
 		return WHY_TRIED;
@@ -126,7 +126,7 @@ bool sched_prefers_software(const struct request *r, const struct tmpl *t, size_
 	order_begin(&o, r->sched->core, r, m, len);
 	for (unsigned i = 0; i < m->n_offers; i++)
 		if (m->offers[i]->enabled && provider_is_usable(m->offers[i]->provider) &&
-		    !filtered(r, m->offers[i]->provider))
+		    !sched_is_filtered(r, m->offers[i]->provider))
 			order_add(&o, i);
 	order_end(&o);
 	return !o.n || !o.c[0].offer->provider->hardware;
@@ -209,8 +209,12 @@ static void walk_collect(struct walk *w)
 			.row1 = (uint8_t)(m->offers[i]->provider->row + 1),
 			.why = (uint8_t)(why == WHY_CHOSEN ? WHY_NOT_REACHED : why)};
 		w->why_not[why]++;
-		if (why == WHY_CHOSEN)
-			order_add(o, i);
+		if (why != WHY_CHOSEN)
+			continue;
+		order_add(o, i);
+		if (w->r->sched->stage.fused)
+			o->c[o->n - 1].cost_ns +=
+				sched_mac_cost_ns(w->r, m->offers[i], o->company);
 	}
 	w->trace->n_considered = (uint8_t)m->n_offers;
 	order_end(o);
@@ -234,33 +238,6 @@ static void walk_begin(struct walk *w, struct core *core, struct request *r)
 	w->trace->phase = st->phase;
 	w->trace->bytes = st->in ? st->in->len : 0;
 	r->sched->trace = w->trace->number;
-}
-
-/* The other half of a fused dual operation: the first software that offers the MAC and takes its
- * key. */
-static enum kcf_status choose_mac(struct walk *w)
-{
-	struct request_sched *s = w->r->sched;
-	struct tmpl *t = w->r->tmpl2;
-	enum kcf_status status = KCF_MECH_NOT_SUPPORTED;
-	const struct offer *offer = NULL;
-
-	for (unsigned i = 0; i < t->mech->n_offers; i++) {
-		offer = t->mech->offers[i];
-		if (!offer->enabled || !provider_is_usable(offer->provider) ||
-		    filtered(w->r, offer->provider))
-			continue;
-		status = tmpl_prepare(t, offer, &s->prepared_mac);
-		if (status == KCF_SUCCESS || status == KCF_QUEUED)
-			break;
-	}
-	if (status == KCF_SUCCESS) {
-		offer->provider->n_using++;
-	} else if (status == KCF_QUEUED) {
-		sched_unchoose(s);
-		sched_park(w->core, w->r, &t->parked);
-	}
-	return status;
 }
 
 /* Of the job that comes now: of several steps one was not what the candidate was judged by. */
@@ -287,7 +264,7 @@ static enum kcf_status walk_choose(struct walk *w, unsigned i)
 	if (status == KCF_SUCCESS) {
 		offer->provider->n_using++;
 		if (s->stage.fused)
-			status = choose_mac(w);
+			status = sched_choose_mac(w->core, w->r, offer, w->o.company);
 	}
 	if (status == KCF_QUEUED)
 		return status;

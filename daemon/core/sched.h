@@ -74,7 +74,10 @@ struct request_sched {
 	uint64_t cost;          /* predicted nanoseconds */
 	uint64_t arrived_ns, since_ns, started_ns;
 	uint64_t queue_ns, service_ns;
-	uint64_t job_ns;             /* the worker's: of its job */
+	uint64_t job_ns;             /* of its job, set with it: its part of what its burst took */
+	uint16_t company;            /* likewise: of the first of a submit, how many it was of */
+	struct request_sched *peer;  /* of one work: the next request */
+	struct request_sched *first; /* of the work, once it has run; in the one that stands for it */
 	unsigned ahead;              /* jobs the device had already */
 	uint64_t trace;              /* number of its last decision */
 	struct request_data data_in; /* buffered context: what the final works on */

@@ -76,6 +76,18 @@ void stat_histogram_add(uint64_t *buckets, uint64_t ns, uint64_t n)
 	buckets[i < STATS_BUCKETS ? i : STATS_BUCKETS - 1] += n;
 }
 
+void stat_submit(struct stats_row *row, unsigned n, unsigned lanes)
+{
+	unsigned i = n > 1 ? 32 - (unsigned)__builtin_clz(n - 1) : 0;
+
+	row->submits[i < STATS_SUBMITS ? i : STATS_SUBMITS - 1]++;
+	row->submitted += n;
+	if (lanes < 2)
+		return;
+	row->lane_slots += (uint64_t)(n + lanes - 1) / lanes * lanes;
+	row->lane_jobs += n;
+}
+
 /* ---- in-caller work, as told by a client: untrusted ---- */
 
 static void add_saturating(uint64_t *sum, uint64_t n)
@@ -172,12 +184,27 @@ void core_caller_counts(struct core *core, const void *conn, struct consumer *c,
 
 /* ---- JSON ---- */
 
-static void histogram_json(struct json *j, const char *key, const uint64_t *buckets)
+static void histogram_json(struct json *j, const char *key, const uint64_t *buckets, unsigned n)
 {
 	json_array(j, key);
-	for (unsigned i = 0; i < STATS_BUCKETS; i++)
+	for (unsigned i = 0; i < n; i++)
 		json_u64(j, NULL, buckets[i]);
 	json_end_array(j);
+}
+
+static void submits_json(const struct stats_row *row, struct json *j)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < STATS_SUBMITS; i++)
+		n += row->submits[i];
+	json_u64(j, "submits", n);
+	json_u64(j, "submitted", row->submitted);
+	histogram_json(j, "submit_jobs_log2", row->submits, STATS_SUBMITS);
+	if (!row->lane_slots)
+		return;
+	json_u64(j, "lane_slots", row->lane_slots);
+	json_u64(j, "lane_jobs", row->lane_jobs);
 }
 
 static void stat_json(struct core *core, const struct stats_row *row, struct json *j)
@@ -199,8 +226,9 @@ static void stat_json(struct core *core, const struct stats_row *row, struct jso
 		json_u64(j, "samples", row->samples);
 	} else {
 		json_u64(j, "wait_ns", row->wait_ns);
-		histogram_json(j, "wait_us_log2", row->wait);
-		histogram_json(j, "service_us_log2", row->service);
+		histogram_json(j, "wait_us_log2", row->wait, STATS_BUCKETS);
+		histogram_json(j, "service_us_log2", row->service, STATS_BUCKETS);
+		submits_json(row, j);
 	}
 	json_end_object(j);
 }
