@@ -231,13 +231,34 @@ static const struct adm_column stats_columns[] = {
 	{"mechanism", "MECHANISM"}, {"provider", "PROVIDER"},
 	{"place", "PLACE"},         {"ops", "OPERATIONS"},
 	{"bytes", "BYTES"},         {"errors", "ERRORS"},
-	{"mean_us", "MEAN US"},     {0},
+	{"mean_us", "MEAN US"},     {"per_submit", "PER SUBMIT"},
+	{"lanes", "LANES"},         {0},
 };
 
 static const struct adm_column stats_provider_columns[] = {
 	{"name", "PROVIDER"},     {"in_flight", "IN FLIGHT"}, {"depth", "QUEUED"},
 	{"failures", "FAILURES"}, {"returns", "RETURNS"},     {0},
 };
+
+static double number_of(const json_t *row, const char *key)
+{
+	return json_number_value(json_object_get(row, key));
+}
+
+/* How many jobs a submit has, and how much of a provider's lanes they take. */
+static void digest_submits(json_t *row)
+{
+	double submits = number_of(row, "submits"), slots = number_of(row, "lane_slots");
+	char text[16];
+
+	if (submits > 0)
+		json_object_set_new(row, "per_submit",
+				    json_real(number_of(row, "submitted") / submits));
+	if (slots > 0) {
+		snprintf(text, sizeof(text), "%.0f %%", 100 * number_of(row, "lane_jobs") / slots);
+		json_object_set_new(row, "lanes", json_string(text));
+	}
+}
 
 /* Service time; in the caller's thread it is sampled. */
 static void digest_stat(json_t *row)
@@ -247,6 +268,7 @@ static void digest_stat(json_t *row)
 	double ns = json_number_value(json_object_get(row, "service_ns"));
 
 	json_object_set_new(row, "mean_us", n > 0 ? json_real(ns / n / 1000) : json_null());
+	digest_submits(row);
 }
 
 int adm_stats(int argc, char **argv)
@@ -257,7 +279,10 @@ int adm_stats(int argc, char **argv)
 			"mechanism,\n"
 			"provider and place: \"caller\" ran in the clients' own threads (as they "
 			"report it),\n"
-			"\"kcfd\" on kcfd's cores, \"hardware\" on a device.\n",
+			"\"kcfd\" on kcfd's cores, \"hardware\" on a device. Of those two: jobs "
+			"the provider was\n"
+			"given together, and how much of its lanes they took where it has "
+			"any.\n",
 		.max_words = 0,
 	};
 	static const struct section sections[] = {
@@ -365,10 +390,19 @@ int adm_connections(int argc, char **argv)
 }
 
 static const struct adm_column trace_columns[] = {
-	{"decision", "DECISION"},     {"uid", "UID"},       {"operation", "OPERATION"},
-	{"mechanism", "MECHANISM"},   {"bytes", "BYTES"},   {"mode", "MODE"},
-	{"walk", "CONSIDERED"},       {"chosen", "CHOSEN"},         {"place", "PLACE"},   {"queue_ns", "QUEUE NS"},
-	{"service_ns", "SERVICE NS"}, {"status", "STATUS"}, {0},
+	{"decision", "DECISION"},
+	{"uid", "UID"},
+	{"operation", "OPERATION"},
+	{"mechanism", "MECHANISM"},
+	{"bytes", "BYTES"},
+	{"mode", "MODE"},
+	{"walk", "CONSIDERED"},
+	{"chosen", "CHOSEN"},
+	{"place", "PLACE"},
+	{"queue_ns", "QUEUE NS"},
+	{"service_ns", "SERVICE NS"},
+	{"status", "STATUS"},
+	{0},
 };
 
 static const struct adm_column caller_columns[] = {
@@ -400,9 +434,8 @@ static void digest_decision(json_t *row)
 		const char *why = json_string_value(json_object_get(one, "why"));
 
 		expected_text(one, expected, sizeof(expected));
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s: %s%s",
-					i ? ", " : "", provider ? provider : "?", why ? why : "?",
-					expected);
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s: %s%s", i ? ", " : "",
+					provider ? provider : "?", why ? why : "?", expected);
 		if (len >= sizeof(text))
 			break;
 	}
