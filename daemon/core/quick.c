@@ -320,6 +320,7 @@ static void run_group(struct core *core, struct burst *b, unsigned group)
 	}
 	if (sample && !is_dual(first))
 		learn_jobs(core, first->offer, g->n, bytes, core->now_ns - begun);
+	stat_submit(first->offer->stat, g->n, first->offer->desc->lanes);
 	stat_histogram_add(first->offer->stat->wait, 0, g->n);
 	stat_histogram_add(first->offer->stat->service, took, g->n);
 	trace(core, first, g->n, took);
