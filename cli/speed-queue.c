@@ -101,7 +101,7 @@ static bool turn(struct queue *q, int wait_ms)
 	int n;
 
 	kcf_client_dispatch(q->client);
-	if (q->done != done || q->failed || !wait_ms)
+	if (q->done != done || !q->in_flight || !wait_ms)
 		return true;
 	n = poll(&p, 1, wait_ms);
 	return n > 0 || (n < 0 && errno == EINTR);
@@ -125,8 +125,9 @@ static void run_full(struct queue *q, double until)
 	while (!q->failed && speed_now() < until) {
 		if (q->n_idle)
 			submit_idle(q);
-		/* All refused: somebody else has the room. */
-		if (!turn(q, q->in_flight ? PATIENCE_MS : 1) && q->in_flight)
+		if (!q->in_flight) /* all refused: somebody else has the room */
+			poll(NULL, 0, 1);
+		else if (!turn(q, PATIENCE_MS))
 			break;
 	}
 	q->refill = false;
@@ -171,9 +172,9 @@ static bool queue_run(void *state, double seconds, struct speed_latency *latency
 		run_paced(q, started + seconds);
 	else
 		run_full(q, started + seconds);
-	while (q->in_flight && !q->failed && turn(q, PATIENCE_MS))
+	while (q->in_flight && turn(q, PATIENCE_MS))
 		;
-	if (q->in_flight && !q->failed) {
+	if (q->in_flight) {
 		tool_error("kcfd is silent");
 		q->failed = true;
 	}
@@ -185,7 +186,7 @@ static void queue_close(void *state)
 {
 	struct queue *q = state;
 
-	if (q->in_flight) /* after a failure: callbacks may still come while the client closes */
+	if (q->in_flight) /* kcfd was silent: callbacks may still come while the client closes */
 		return;
 	speed_call_close(&q->call);
 	speed_check_close(&q->check);

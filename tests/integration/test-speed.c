@@ -188,6 +188,7 @@ START_TEST(wrong_results_fail_the_run)
 		spoil = true;
 		ck_assert_msg(!doors[i]->run(state, 0.002, NULL, &turn), "%s", doors[i]->name);
 		spoil = false;
+		doors[i]->close(state);
 	}
 }
 END_TEST
