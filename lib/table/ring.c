@@ -57,9 +57,15 @@ static bool claim(struct ring_client *rc, uint32_t n, uint32_t *ret)
 	uint32_t at = __atomic_load_n(&rc->claimed, __ATOMIC_RELAXED);
 
 	do {
-		/* acquire: what kcfd copied of a place was copied before we write there again */
-		uint32_t taken = __atomic_load_n(&rc->r->taken, __ATOMIC_ACQUIRE);
+		/* kcfd's word is on its way to and fro: look there only if the last look does not
+		 * do. Acquire: what kcfd copied of a place was copied before we write there again;
+		 * with release, for those who rely on this thread's look. */
+		uint32_t taken = __atomic_load_n(&rc->taken, __ATOMIC_ACQUIRE);
 
+		if (at + n - taken > RING_ENTRIES) {
+			taken = __atomic_load_n(&rc->r->taken, __ATOMIC_ACQUIRE);
+			__atomic_store_n(&rc->taken, taken, __ATOMIC_RELEASE);
+		}
 		if (at + n - taken > RING_ENTRIES)
 			return false;
 	} while (!__atomic_compare_exchange_n(&rc->claimed, &at, at + n, true, __ATOMIC_RELAXED,
@@ -109,15 +115,18 @@ bool ring_wants_bell(struct ring_client *rc)
 
 unsigned ring_reap(struct ring_client *rc, struct ring_done *ret, unsigned max)
 {
-	uint32_t have = __atomic_load_n(&rc->r->done, __ATOMIC_ACQUIRE) - rc->seen;
+	uint32_t seen = rc->seen, have = __atomic_load_n(&rc->r->done, __ATOMIC_ACQUIRE) - seen;
 	unsigned n = have < max ? have : max;
 
+	if (have > RING_COMPLETIONS)
+		return max + 1;
 	for (unsigned i = 0; i < n; i++)
-		ret[i] = rc->r->completions[(rc->seen + i) % RING_COMPLETIONS];
-	rc->seen += n;
+		ret[i] = rc->r->completions[(seen + i) % RING_COMPLETIONS];
 	/* release: what was copied was copied before kcfd writes there again */
-	if (n)
-		__atomic_store_n(&rc->r->seen, rc->seen, __ATOMIC_RELEASE);
+	if (n) {
+		__atomic_store_n(&rc->seen, seen + n, __ATOMIC_RELAXED);
+		__atomic_store_n(&rc->r->seen, seen + n, __ATOMIC_RELEASE);
+	}
 	return n;
 }
 

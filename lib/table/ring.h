@@ -100,7 +100,8 @@ struct ring {
 struct ring_client {
 	struct ring *r;
 	uint32_t claimed; /* atomic: places given out to threads */
-	uint32_t seen;    /* of the one thread that reads completions */
+	uint32_t taken;   /* atomic: as it was last seen in the ring */
+	uint32_t seen;    /* atomic: of the one thread that reads completions */
 };
 
 /* Map what was received (takes fd). 0 or -errno: too small, not sealed against shrinking, another
@@ -113,11 +114,14 @@ bool ring_put(struct ring_client *rc, const struct ring_entry *e, const void *ex
 	      size_t extra_len);
 /* After publishing: is kcfd to be woken? One caller hears yes. Async-signal-safe. */
 bool ring_wants_bell(struct ring_client *rc);
-/* Completions, at most max; how many. One thread at a time. */
+/* Completions, at most max; how many. More than max: kcfd claims more than there can be. One thread
+ * at a time. */
 unsigned ring_reap(struct ring_client *rc, struct ring_done *ret, unsigned max);
+/* Are there completions? Any thread. */
 static inline bool ring_has_done(const struct ring_client *rc)
 {
-	return __atomic_load_n(&rc->r->done, __ATOMIC_ACQUIRE) != rc->seen;
+	return __atomic_load_n(&rc->r->done, __ATOMIC_ACQUIRE) !=
+	       __atomic_load_n(&rc->seen, __ATOMIC_RELAXED);
 }
 /* Ask for the bell. False: there are completions already, and nothing was asked. */
 bool ring_sleep(struct ring_client *rc);
