@@ -35,6 +35,52 @@ static void set_n_segments(struct arena *a, unsigned n)
 	__atomic_store_n(&a->n_segments, n, __ATOMIC_RELAXED);
 }
 
+/* ---- for readers without the lock ---- */
+
+#define SET(word, value) __atomic_store_n(word, value, __ATOMIC_RELAXED)
+#define GET(word)        __atomic_load_n(word, __ATOMIC_RELAXED)
+
+/* After any change. Locked. */
+static void map_update(struct arena *a)
+{
+	struct arena_map *m = &a->map;
+	uint32_t n = 0;
+
+	SET(&m->seq, m->seq + 1);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	for (unsigned i = 0; i < a->n_segments; i++) {
+		const struct segment *s = a->segments[i];
+
+		if (!s->attached || s->n_lost)
+			continue;
+		SET(&m->places[n].base, (uintptr_t)s->base);
+		SET(&m->places[n].size, s->size);
+		SET(&m->places[n].number, s->number);
+		n++;
+	}
+	SET(&m->n, n);
+	__atomic_store_n(&m->seq, m->seq + 1, __ATOMIC_RELEASE);
+}
+
+bool arena_find(const struct arena *a, const void *p, size_t len, uint32_t *ret_segment,
+		uint64_t *ret_offset)
+{
+	const struct arena_map *m = &a->map;
+	uint32_t seq = __atomic_load_n(&m->seq, __ATOMIC_ACQUIRE), n = GET(&m->n);
+	bool found = false;
+
+	for (uint32_t i = 0; i < n && !found; i++) {
+		uintptr_t at = (uintptr_t)p - GET(&m->places[i].base);
+		size_t size = GET(&m->places[i].size);
+
+		found = at < size && len <= size - at;
+		*ret_segment = GET(&m->places[i].number);
+		*ret_offset = at;
+	}
+	__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	return found && !(seq & 1) && GET(&m->seq) == seq;
+}
+
 static void segment_free(struct segment *s, bool mapped)
 {
 	if (mapped)
@@ -51,6 +97,7 @@ static void drop_all(struct arena *a, bool mapped)
 	for (i = 0; i < a->n_segments; i++)
 		segment_free(a->segments[i], mapped);
 	set_n_segments(a, 0);
+	map_update(a);
 }
 
 void arena_deinit(struct arena *a)
@@ -117,6 +164,7 @@ enum kcf_status arena_add(struct arena *a, int fd, size_t size, uint32_t number)
 	}
 	a->segments[a->n_segments] = s;
 	set_n_segments(a, a->n_segments + 1);
+	map_update(a);
 	pthread_mutex_unlock(&a->lock);
 	return KCF_SUCCESS;
 }
@@ -351,6 +399,7 @@ static struct segment *surplus(struct arena *a, const struct segment *emptied)
 	s = a->segments[at];
 	a->segments[at] = a->segments[a->n_segments - 1];
 	set_n_segments(a, a->n_segments - 1);
+	map_update(a);
 	return s;
 }
 
@@ -438,6 +487,7 @@ void arena_mark_lost(struct arena *a, const struct iovec *v, unsigned n)
 		else if (page->kind == PAGE_HEAD)
 			page->lost = true;
 	}
+	map_update(a);
 	pthread_mutex_unlock(&a->lock);
 }
 
@@ -452,6 +502,7 @@ void arena_detach(struct arena *a)
 		a->segments[i]->attached = false;
 		a->segments[i]->offer_id = 0;
 	}
+	map_update(a);
 	pthread_mutex_unlock(&a->lock);
 }
 
@@ -469,5 +520,6 @@ void arena_attach(struct arena *a, uint64_t offer_id, bool accepted, uint32_t nu
 		s->attached = accepted;
 		s->number = number;
 	}
+	map_update(a);
 	pthread_mutex_unlock(&a->lock);
 }

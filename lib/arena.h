@@ -33,10 +33,25 @@ struct segment {
 	struct arena_page *pages;
 };
 
+/* What arena_find needs of a segment. */
+struct arena_place {
+	uintptr_t base;
+	size_t size;
+	uint32_t number;
+};
+
+/* Attached segments in which nothing is lost, for readers without the lock: seq is odd while they
+ * change, and all members are atomic. */
+struct arena_map {
+	uint32_t seq, n;
+	struct arena_place places[ARENA_SEGMENTS];
+};
+
 struct arena {
 	pthread_mutex_t lock;
 	struct segment *segments[ARENA_SEGMENTS];
 	unsigned n_segments;
+	struct arena_map map;
 };
 
 void arena_init(struct arena *a);
@@ -59,6 +74,9 @@ enum kcf_status arena_status(struct arena *a, const void *p);
 /* Are all pieces in attached segments and not lost? Then the ranges, adjacent ones joined. */
 bool arena_ranges(struct arena *a, const struct iovec *v, unsigned n, struct wire_range *ret,
 		  uint32_t *ret_n);
+/* Where one piece is, without the lock; async-signal-safe. False: not known this way. */
+bool arena_find(const struct arena *a, const void *p, size_t len, uint32_t *ret_segment,
+		uint64_t *ret_offset);
 /* Whatever lies under these pieces may still change. */
 void arena_mark_lost(struct arena *a, const struct iovec *v, unsigned n);
 
