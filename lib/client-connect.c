@@ -60,7 +60,7 @@ void client_connect(struct kcf_client *c)
 		.type = FRAME_HELLO,
 		.hello = {.version_min = FRAME_VERSION,
 			  .version_max = FRAME_VERSION,
-			  .features = FEATURE_MODULES,
+			  .features = FEATURE_MODULES | FEATURE_RING,
 			  .label = c->label},
 	};
 	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP};
@@ -152,6 +152,27 @@ void client_lose_buffers(struct kcf_client *c, struct pending *p)
 		lose_payload(c, &p->step_out[i]);
 }
 
+static void to_inline(struct kcf_client *c, struct payload *pl)
+{
+	if (pl->way != WAY_BOUNCE)
+		return;
+	lose_payload(c, pl);
+	client_buf_free(c, pl->bounce);
+	pl->bounce = NULL;
+	pl->way = WAY_INLINE;
+}
+
+/* The output of a request by ring is to go to the library's own memory, which is given up: then it
+ * can be sent again like one by socket. */
+static bool leave_bounce(struct kcf_client *c, struct pending *p)
+{
+	if (!p->by_ring || !p->can_resend || p->out.way == WAY_RANGES || p->mac.way == WAY_RANGES)
+		return false;
+	to_inline(c, &p->out);
+	to_inline(c, &p->mac);
+	return true;
+}
+
 void client_resume(struct kcf_client *c, bool same_daemon)
 {
 	struct pending *p, *next;
@@ -163,7 +184,7 @@ void client_resume(struct kcf_client *c, bool same_daemon)
 		next = p->next;
 		if (p->state != PENDING_HELD)
 			continue;
-		if (same_daemon && writes_arena(p))
+		if (same_daemon && writes_arena(p) && !leave_bounce(c, p))
 			client_lose_buffers(c, p);
 		else if (p->cancel)
 			st = KCF_CANCELED;
@@ -229,6 +250,7 @@ bool client_on_hello(struct kcf_client *c, const struct wire_hello_reply *r)
 	ok = attach(c, r);
 	pthread_mutex_lock(&c->lock);
 	c->daemon_id = r->daemon_id;
+	c->features = r->features;
 	__atomic_store_n(&c->max_request, r->max_request, __ATOMIC_RELAXED);
 	__atomic_store_n(&c->max_inline, r->max_inline, __ATOMIC_RELAXED);
 	if (ok) {
@@ -252,7 +274,7 @@ void client_offer_answered(struct kcf_client *c)
 
 static void lose_request(struct kcf_client *c, struct pending *p, bool again)
 {
-	if (p->kind == PENDING_ATTACH || p->kind == PENDING_OFFER) {
+	if (pending_kind_is_own(p->kind)) {
 		pending_free(&c->pending, p);
 	} else if (p->timed_out) {
 		client_lose_buffers(c, p);
@@ -276,7 +298,8 @@ static void lose_request(struct kcf_client *c, struct pending *p, bool again)
 
 static void close_socket(struct kcf_client *c)
 {
-	client_tx_reset(c); /* nobody sends any more */
+	client_ring_drop(c); /* nobody puts anything any more */
+	client_tx_reset(c);  /* nor sends */
 	if (c->epfd >= 0)
 		epoll_ctl(c->epfd, EPOLL_CTL_DEL, c->fd, NULL);
 	close(c->fd);

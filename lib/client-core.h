@@ -16,6 +16,7 @@
 #include <signal.h>
 #include "arena.h"
 #include "client-private.h"
+#include "client-ring.h"
 #include "pending.h"
 
 enum client_state { CLIENT_OFF = 0, CLIENT_DOWN, CLIENT_HELLO, CLIENT_OFFER, CLIENT_UP };
@@ -67,6 +68,7 @@ struct waiter {
 	uint32_t units; /* wants so many; kept until it has tried again */
 	uint32_t row1;  /* wants a slot of this device instead; likewise */
 	bool memory;    /* wants arena memory: another thread may give it back meanwhile */
+	bool by_ring;   /* its request is on the ring: look there before sleeping */
 };
 
 /* A template of the client, by slot - 1. */
@@ -89,6 +91,7 @@ struct kcf_client {
 	kcf_event_callback on_event;
 	void *event_arg;
 	uint32_t *fork_mark; /* atomic, in a page wiped on fork: whose process this is */
+	unsigned n_cpus;     /* of the host */
 
 	pthread_mutex_t lock; /* everything below */
 	pthread_cond_t tx_idle;
@@ -106,6 +109,7 @@ struct kcf_client {
 	unsigned n_requests; /* operations sent and not yet released: they may hold arena memory */
 	uint64_t next_deadline; /* earliest look at the open requests, 0 = none */
 	struct arena arena;
+	struct client_ring ring;
 
 	bool driving, kicked;
 	struct waiter *driver; /* in client_wait; NULL: the dispatcher, or nobody */
@@ -135,6 +139,7 @@ struct kcf_client {
 	uint64_t daemon_id, last_daemon_id;
 	uint64_t max_request;
 	uint32_t max_inline;
+	uint32_t features; /* what both sides know */
 	enum kcf_status refusal; /* why the last attempt to connect failed */
 	uint64_t handshake_until, next_connect, backoff, up_since;
 	uint64_t rearm_at;
@@ -204,6 +209,7 @@ void client_timer(struct kcf_client *c, uint64_t at);
 
 /* Handle the frames that are read. Driver, without the lock. false: protocol error. */
 bool client_frames(struct kcf_client *c);
+#define CLIENT_BELL 0x01000000u /* among the events: of the ring's bell, a bit epoll does not use */
 /* One round: read, complete, call back, send. events: what epoll says of the socket. */
 void client_round(struct kcf_client *c, uint32_t events);
 void client_run_notices(struct kcf_client *c);
@@ -215,6 +221,7 @@ void client_push_event(struct kcf_client *c, enum kcf_event_type type, const cha
 
 /* Give a request its deadline, and have it looked at; 0 = none. */
 void client_set_deadline(struct kcf_client *c, struct pending *p, uint32_t timeout_ms);
+void client_set_deadline_at(struct kcf_client *c, struct pending *p, uint64_t deadline);
 void client_tick(struct kcf_client *c, uint64_t now);
 uint64_t client_next_timer(const struct kcf_client *c);
 
@@ -253,7 +260,10 @@ void client_drop_wants(struct kcf_client *c);
 
 /* ---- op-reply.c: the driver's ---- */
 
-/* Take a reply apart: result and payload to where they belong. Without the lock. */
+/* Take a reply apart: result and payload to where they belong. */
+void op_result(struct pending *p, const struct wire_op_reply *r, const uint8_t *payload,
+	       size_t payload_len);
+/* The same, with a look at why its template is not there. Without the lock. */
 void op_reply(struct kcf_client *c, struct pending *p, const struct wire_op_reply *r,
 	      const uint8_t *payload, size_t payload_len);
 void op_key_reply(struct kcf_client *c, struct pending *p, const struct wire_key_reply *r);
@@ -276,6 +286,25 @@ void op_reset_req(struct kcf_call_req *req);
 
 /* ---- op-send.c ---- */
 
+/* Run a single-part call through the ring, if it is one for it; else false, and nothing was done.
+ * checked: direct_sends has said so, with this kind of parameter. *deadline: of a synchronous call
+ * that has begun to wait and is to go on by socket, 0 = none yet. */
+bool op_ring(const struct op_call *call, bool checked, enum kcf_param_kind kind,
+	     uint64_t *deadline, enum kcf_status *ret);
+/* What a request by ring would have been as OP. Ranges and what belongs to a connection are left
+ * out. */
+struct op_unpacked {
+	struct wire_op op;
+	union {
+		struct kcf_param_iv iv;
+		struct kcf_param_aead aead;
+		struct kcf_param_mac mac;
+	} param, param2;
+	const uint8_t *check;
+	size_t check_len;
+};
+void op_unpack(const struct pending *p, struct op_unpacked *ret);
+
 /* Send a held request again. BUSY: no credit yet; other: it cannot. Driver, lock held. */
 enum kcf_status op_resend(struct kcf_client *c, struct pending *p);
 
@@ -285,6 +314,7 @@ enum kcf_status client_slot_new(struct kcf_client *c, struct kcf_template *tmpl)
 void client_slot_free(struct kcf_client *c, struct kcf_template *tmpl);
 /* The slot to name in a request, attaching it first if needed; 0: send the key itself. */
 uint32_t client_slot_attach(struct kcf_client *c, struct kcf_template *tmpl);
-void client_slot_answered(struct kcf_client *c, uint64_t id, enum kcf_status status);
+/* p: the request that attached it. */
+void client_slot_answered(struct kcf_client *c, const struct pending *p, enum kcf_status status);
 /* kcfd's answer to the attachment of this template on this connection. */
 enum kcf_status client_slot_status(struct kcf_client *c, const struct kcf_template *tmpl);

@@ -96,7 +96,20 @@ static bool on_done(struct kcf_client *c, const struct input *in)
 	if (!p)
 		return on_exchange(c, in);
 	pthread_mutex_lock(&c->lock);
-	client_slot_answered(c, p->id, (enum kcf_status)in->msg->status);
+	client_slot_answered(c, p, (enum kcf_status)in->msg->status);
+	pending_free(&c->pending, p);
+	pthread_mutex_unlock(&c->lock);
+	return true;
+}
+
+static bool on_ring_reply(struct kcf_client *c, const struct input *in)
+{
+	struct pending *p = find(c, in->h->id, PENDING_RING);
+	bool ok = p && (in->msg->status != KCF_SUCCESS || client_ring_attach(c));
+
+	if (!ok)
+		return false;
+	pthread_mutex_lock(&c->lock);
 	pending_free(&c->pending, p);
 	pthread_mutex_unlock(&c->lock);
 	return true;
@@ -181,6 +194,7 @@ static const struct {
 	[FRAME_MECH_REPLY] = {on_exchange, LATER},
 	[FRAME_DONE] = {on_done, LATER},
 	[FRAME_ARENA_REPLY] = {on_arena_reply, LATER},
+	[FRAME_RING_REPLY] = {on_ring_reply, LATER},
 	[FRAME_ROOM] = {on_room, LATER},
 	[FRAME_EVENT] = {on_event, LATER},
 };
@@ -314,6 +328,18 @@ void client_run_notices(struct kcf_client *c)
 
 /* ---- rounds ---- */
 
+/* What lies in the ring: requests with a callback go to calls. Driver, lock held. */
+static void ring_round(struct kcf_client *c, uint32_t events, struct ring_call *calls,
+		       unsigned *ret_n)
+{
+	bool ok = true;
+
+	if (events & CLIENT_BELL && client_ring_is_up(&c->ring))
+		ok = client_ring_hush(c->ring.bell);
+	if (!ok || !client_ring_reap(c, calls, ret_n))
+		client_disconnect(c, true);
+}
+
 /* Driver, lock held. */
 static void read_round(struct kcf_client *c)
 {
@@ -343,6 +369,9 @@ static void leave_reading(struct kcf_client *c)
 
 void client_round(struct kcf_client *c, uint32_t events)
 {
+	struct ring_call calls[RING_BATCH];
+	unsigned n_calls = 0;
+
 	if (c->dispatching)
 		return;
 	c->dispatching = true;
@@ -350,15 +379,19 @@ void client_round(struct kcf_client *c, uint32_t events)
 	if (events & EPOLLOUT)
 		c->tx.blocked = false;
 	if (client_drive(c)) {
-		if (events & ~(uint32_t)EPOLLOUT)
+		if (events & ~(uint32_t)(EPOLLOUT | CLIENT_BELL))
 			read_round(c);
+		ring_round(c, events, calls, &n_calls);
 		client_tick(c, client_now());
 		client_undrive(c);
-	} else if (events & EPOLLIN) {
+	} else if (events & (EPOLLIN | CLIENT_BELL)) {
 		leave_reading(c);
 	}
 	do { /* sending gives up the lock: what is completed meanwhile pokes nobody who dispatches */
+		client_ring_run(c, calls, n_calls);
+		n_calls = 0;
 		client_run_notices(c);
+		client_ring_flush(c);
 		client_flush(c);
 	} while (c->pending.notices);
 	c->dispatching = false;
@@ -381,6 +414,8 @@ static uint32_t take_events(struct kcf_client *c, const struct epoll_event *ev, 
 				c->timer_at = 0;
 		} else if (ev[i].data.fd == c->fd) {
 			events |= ev[i].events;
+		} else {
+			events |= CLIENT_BELL;
 		}
 	}
 	return events;
@@ -394,9 +429,56 @@ static void epoll_round(struct kcf_client *c, int timeout)
 
 	pthread_mutex_lock(&c->lock);
 	events = take_events(c, ev, n < 0 ? 0 : n);
+	c->ring.looked_at = client_now();
 	client_round(c, events);
 	client_timer(c, client_next_timer(c));
 	pthread_mutex_unlock(&c->lock);
+}
+
+/* May the sockets wait, because the ring has something, or had just now? Lock held. */
+static bool is_ring_turn(struct kcf_client *c)
+{
+	struct client_ring *r = &c->ring;
+	uint64_t now;
+
+	if (c->driving || !client_ring_is_up(r))
+		return false;
+	now = client_now();
+	if (now - r->looked_at >= RING_LOOK)
+		return false;
+	return ring_has_done(&r->rc) || (r->lively && now - r->done_at < RING_SPIN);
+}
+
+/* A round without a system call. False: it is time for one with. */
+static bool quick_round(struct kcf_client *c)
+{
+	bool mine;
+
+	if (!client_ring_is_up(&c->ring))
+		return false;
+	pthread_mutex_lock(&c->lock);
+	mine = is_ring_turn(c);
+	if (mine)
+		client_round(c, 0);
+	pthread_mutex_unlock(&c->lock);
+	return mine;
+}
+
+/* How long the library's thread may sleep. Who drives meanwhile wakes it when there is something to
+ * be called, and when he leaves. */
+static int nap(struct kcf_client *c)
+{
+	bool mine, asleep;
+
+	pthread_mutex_lock(&c->lock);
+	mine = !c->driving && c->pending.n_async;
+	pthread_mutex_unlock(&c->lock);
+	if (mine && client_ring_spin(c))
+		return 0;
+	pthread_mutex_lock(&c->lock);
+	asleep = c->driving || client_ring_sleep(c);
+	pthread_mutex_unlock(&c->lock);
+	return asleep ? -1 : 0;
 }
 
 void *client_thread(void *arg)
@@ -405,12 +487,32 @@ void *client_thread(void *arg)
 	bool stop = false;
 
 	while (!stop) {
-		epoll_round(c, -1);
+		if (!quick_round(c))
+			epoll_round(c, nap(c));
 		pthread_mutex_lock(&c->lock);
 		stop = c->stop;
 		pthread_mutex_unlock(&c->lock);
 	}
 	return NULL;
+}
+
+/* The application may sleep on the descriptor now. While there is much to do the descriptor is left
+ * readable instead of asking for the bell: that spares both sides system calls. */
+static void rest(struct kcf_client *c)
+{
+	struct client_ring *r = &c->ring;
+
+	pthread_mutex_lock(&c->lock);
+	if (!client_ring_is_up(r) || c->driving) {
+		r->lively = false;
+	} else {
+		r->lively = client_now() - r->done_at < RING_SPIN &&
+			    direct_may_spin(c->direct, c->n_cpus);
+		__atomic_store_n(&r->rc.r->spins, r->lively, __ATOMIC_RELAXED);
+		if (r->lively || !client_ring_sleep(c))
+			client_poke(c);
+	}
+	pthread_mutex_unlock(&c->lock);
 }
 
 enum kcf_status kcf_client_dispatch(struct kcf_client *client)
@@ -419,6 +521,9 @@ enum kcf_status kcf_client_dispatch(struct kcf_client *client)
 		return KCF_ARGUMENTS_BAD;
 	if (client_forked(client))
 		return KCF_NO_DAEMON;
-	epoll_round(client, 0);
+	if (!quick_round(client))
+		epoll_round(client, 0);
+	if (client_ring_is_up(&client->ring))
+		rest(client);
 	return KCF_SUCCESS;
 }

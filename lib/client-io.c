@@ -329,6 +329,10 @@ void client_watch(struct kcf_client *c, bool in, bool out)
 	if (out)
 		ev.events |= EPOLLOUT;
 	epoll_ctl(c->epfd, EPOLL_CTL_MOD, c->fd, &ev);
+	if (client_ring_is_up(&c->ring)) {
+		ev = (struct epoll_event){.events = in ? EPOLLIN : 0, .data.fd = c->ring.bell};
+		epoll_ctl(c->epfd, EPOLL_CTL_MOD, c->ring.bell, &ev);
+	}
 }
 
 void client_timer(struct kcf_client *c, uint64_t at)

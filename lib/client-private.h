@@ -51,6 +51,7 @@ struct op_more {
 	struct kcf_context *ctx;
 	struct kcf_step *steps;
 	size_t n_steps;
+	uint64_t deadline; /* not 0: this one, and not the request's anew */
 };
 
 /* Send a call to kcfd and, if it is synchronous, wait. */

@@ -45,6 +45,7 @@ void client_slot_free(struct kcf_client *c, struct kcf_template *tmpl)
 
 	if (c->state == CLIENT_UP && tmpl->attached_epoch == c->epoch)
 		client_tx_msg(c, &msg, 0, 0);
+	__atomic_store_n(&tmpl->done_epoch, 0, __ATOMIC_RELAXED);
 	c->slots[tmpl->slot - 1] = (struct slot){0};
 	if (tmpl->slot - 1 < c->next_slot)
 		c->next_slot = tmpl->slot - 1;
@@ -66,6 +67,7 @@ uint32_t client_slot_attach(struct kcf_client *c, struct kcf_template *tmpl)
 	p = pending_new(&c->pending, PENDING_ATTACH);
 	if (!p)
 		return 0;
+	p->attached = tmpl->slot;
 	pending_open(&c->pending, p);
 	op_template_key(tmpl, &msg.attach.key);
 	if (!client_tx_msg(c, &msg, p->id, 0)) {
@@ -78,16 +80,15 @@ uint32_t client_slot_attach(struct kcf_client *c, struct kcf_template *tmpl)
 	return tmpl->slot;
 }
 
-void client_slot_answered(struct kcf_client *c, uint64_t id, enum kcf_status status)
+void client_slot_answered(struct kcf_client *c, const struct pending *p, enum kcf_status status)
 {
-	unsigned i;
+	struct slot *slot = &c->slots[p->attached - 1];
 
+	if (!slot->tmpl || slot->attach_id != p->id)
+		return; /* destroyed meanwhile */
+	slot->status = status;
 	if (status == KCF_SUCCESS)
-		return;
-	for (i = 0; i < c->n_slots; i++) {
-		if (c->slots[i].tmpl && c->slots[i].attach_id == id)
-			c->slots[i].status = status;
-	}
+		__atomic_store_n(&slot->tmpl->done_epoch, c->epoch, __ATOMIC_RELEASE);
 }
 
 enum kcf_status client_slot_status(struct kcf_client *c, const struct kcf_template *tmpl)

@@ -21,15 +21,19 @@ static uint64_t look_at(const struct pending *p)
 	return p->deadline ? p->deadline + CLIENT_SILENCE : 0;
 }
 
-void client_set_deadline(struct kcf_client *c, struct pending *p, uint32_t timeout_ms)
+void client_set_deadline_at(struct kcf_client *c, struct pending *p, uint64_t deadline)
 {
-	if (!timeout_ms)
-		return;
-	p->deadline = client_now() + timeout_ms * NSEC_PER_MSEC;
+	p->deadline = deadline;
 	if (!c->next_deadline || p->deadline + CLIENT_SILENCE < c->next_deadline) {
 		c->next_deadline = p->deadline + CLIENT_SILENCE;
 		client_timer(c, c->next_deadline);
 	}
+}
+
+void client_set_deadline(struct kcf_client *c, struct pending *p, uint32_t timeout_ms)
+{
+	if (timeout_ms)
+		client_set_deadline_at(c, p, client_now() + timeout_ms * NSEC_PER_MSEC);
 }
 
 static void end_held(struct kcf_client *c, struct pending *p, uint64_t now)

@@ -59,6 +59,8 @@ void client_undrive(struct kcf_client *c)
 	}
 	if (!c->in_armed && c->fd >= 0 && (c->pending.n_async || c->notify_units || c->notify_rows))
 		client_watch(c, true, c->out_armed);
+	if (c->pending.n_async)
+		client_ring_watch(c);
 	client_timer(c, client_next_timer(c));
 }
 
@@ -74,41 +76,66 @@ static uint64_t first_of(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Of the socket. The lock is given up. */
-static short poll_until(struct pollfd pfd[2], uint64_t at)
+/* What a driver waits for. */
+enum { POLL_SOCKET = 0, POLL_KICK, POLL_BELL, POLL_N };
+
+/* False: nothing happened before the time. The lock is given up. */
+static bool poll_until(struct pollfd pfd[POLL_N], uint64_t at)
 {
 	uint64_t now = client_now(), count;
 	struct timespec ts = to_timespec(at > now ? at - now : 0);
 
 	/* what has a negative descriptor is skipped */
-	if (ppoll(pfd, 2, at ? &ts : NULL, NULL) <= 0)
+	if (ppoll(pfd, POLL_N, at ? &ts : NULL, NULL) <= 0)
+		return false;
+	if (pfd[POLL_KICK].revents)
+		(void)!read(pfd[POLL_KICK].fd, &count, sizeof(count)); /* or taken already */
+	return true;
+}
+
+/* Wait until there is something on the socket or the ring. spin: for the ring, without sleeping at
+ * first, and if it comes without a look at the socket. Returns the events of the socket; *ret_ok
+ * false: the bell is broken. Driver, without the lock. */
+static short wait_input(struct kcf_client *c, struct pollfd pfd[POLL_N], uint64_t at, bool spin,
+			bool *ret_ok)
+{
+	if (spin && client_ring_spin(c))
 		return 0;
-	if (pfd[1].revents && read(pfd[1].fd, &count, sizeof(count)) < 0)
-		return pfd[0].revents; /* kicked and taken already */
-	return pfd[0].revents;
+	if (client_ring_is_up(&c->ring) && !ring_sleep(&c->ring.rc))
+		at = 1;
+	if (!poll_until(pfd, at))
+		return 0;
+	if (pfd[POLL_BELL].revents)
+		*ret_ok = client_ring_hush(pfd[POLL_BELL].fd);
+	return pfd[POLL_SOCKET].revents;
 }
 
 void client_drive_once(struct kcf_client *c, uint64_t until)
 {
 	bool kickable = c->driver && c->driver->memory;
-	struct pollfd pfd[2] = {{.fd = c->fd, .events = POLLIN},
-				{.fd = kickable ? c->kickfd : -1, .events = POLLIN}};
+	struct pollfd pfd[POLL_N] = {{.fd = c->fd, .events = POLLIN},
+				     {.fd = kickable ? c->kickfd : -1, .events = POLLIN},
+				     {.fd = c->ring.bell, .events = POLLIN}};
 	uint64_t at = first_of(client_next_timer(c), until);
+	uint64_t now = client_now();
+	bool spin = c->driver && c->driver->by_ring && now - c->ring.looked_at < RING_LOOK;
 	bool ok = true, more;
 	short events;
 
+	if (!spin)
+		c->ring.looked_at = now;
 	if (c->tx.blocked)
-		pfd[0].events |= POLLOUT;
+		pfd[POLL_SOCKET].events |= POLLOUT;
 	pthread_mutex_unlock(&c->lock);
-	events = poll_until(pfd, at);
+	events = wait_input(c, pfd, at, spin, &ok);
 	if (events & ~POLLOUT) {
 		do {
-			ok = client_read(c, pfd[0].fd, &more) && client_frames(c);
+			ok = client_read(c, pfd[POLL_SOCKET].fd, &more) && client_frames(c);
 		} while (ok && more);
 	}
 	pthread_mutex_lock(&c->lock);
 	c->kicked = false;
-	if (!ok)
+	if (!ok || !client_ring_reap(c, NULL, NULL))
 		client_disconnect(c, true);
 	if (events & POLLOUT)
 		c->tx.blocked = false;
@@ -148,6 +175,8 @@ bool client_wait(struct kcf_client *c, struct waiter *w, uint64_t deadline)
 			continue;
 		}
 		c->driver = w;
+		if (w->by_ring)
+			client_ring_awake(c); /* it looks for itself */
 		while (!w->done && !(deadline && client_now() >= deadline))
 			client_drive_once(c, deadline);
 		c->driver = NULL;

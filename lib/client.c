@@ -110,6 +110,7 @@ static void forget_parent(struct kcf_client *c)
 	codec_deinit(&c->decode);
 	codec_init(&c->decode);
 	arena_forget(&c->arena);
+	client_ring_forget(c);
 	direct_after_fork(c->direct);
 }
 
@@ -329,6 +330,7 @@ static void free_client(struct kcf_client *c)
 	client_rx_reset(c);
 	codec_deinit(&c->decode);
 	arena_deinit(&c->arena);
+	client_ring_deinit(c);
 	close_fd(&c->fd);
 	close_fd(&c->epfd);
 	close_own_fds(c);
@@ -358,7 +360,8 @@ enum kcf_status kcf_client_open(const struct kcf_client_options *options, struct
 	pending_init(&c->pending);
 	arena_init(&c->arena);
 	codec_init(&c->decode);
-	c->fd = c->epfd = c->evfd = c->timerfd = c->kickfd = -1;
+	c->fd = c->epfd = c->evfd = c->timerfd = c->kickfd = c->ring.bell = -1;
+	c->n_cpus = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	st = open_client(c, options);
 	if (st == KCF_SUCCESS)
 		*ret = c;
@@ -391,7 +394,7 @@ static void cancel_all(struct kcf_client *c)
 	c->driving = true;
 	for (p = c->pending.first; p; p = next) {
 		next = p->next;
-		if (p->kind == PENDING_ATTACH || p->kind == PENDING_OFFER)
+		if (pending_kind_is_own(p->kind))
 			pending_free(&c->pending, p);
 		else
 			op_finish(c, p, KCF_CANCELED);

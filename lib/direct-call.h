@@ -124,6 +124,11 @@ static inline bool call_of_batch(struct kcf_client *client, struct kcf_batch_op 
 	return ret->mech && shape && !(shape & IN_KCFD);
 }
 
+/* ---- direct-send.c ---- */
+
+/* The call of this half goes to kcfd: the next one with its template need not walk. */
+void send_note(const struct half *h);
+
 /* ---- direct-run.c ---- */
 
 /* Wipe what a decryption that failed may have written. */

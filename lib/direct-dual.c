@@ -148,8 +148,11 @@ enum direct_verdict dual_call(struct direct *d, struct half *cipher, const struc
 		return DIRECT_DONE;
 	if ((call->req && (call->req->flags & KCF_ALWAYS_QUEUE)) ||
 	    !first_is_here(cipher, call->req, io->in.len) ||
-	    !first_is_here(&mac, call->req, io->in.len))
+	    !first_is_here(&mac, call->req, io->in.len)) {
+		send_note(cipher);
+		send_note(&mac);
 		return walk_send(d, cipher, ret_status);
+	}
 	*ret_status = run_here(d, cipher, &mac, call, io);
 	/* not here, after all */
 	return *ret_status == KCF_DEVICE_REMOVED ? walk_send(d, cipher, ret_status) : DIRECT_DONE;

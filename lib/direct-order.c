@@ -48,8 +48,7 @@ bool plan_is_free(struct direct *d, const struct plan_step *s)
 	       live_word(&l->free_slots);
 }
 
-/* READY or BUSY. Software that runs here depends on nobody. */
-static bool is_usable(struct direct *d, const struct plan_step *s)
+bool plan_is_usable(struct direct *d, const struct plan_step *s)
 {
 	const struct table_live *l = live_of(d, s);
 	uint32_t state;
@@ -60,6 +59,13 @@ static bool is_usable(struct direct *d, const struct plan_step *s)
 		return false;
 	state = live_word(&l->state);
 	return state == PROVIDER_READY || state == PROVIDER_BUSY;
+}
+
+bool direct_may_spin(struct direct *d, unsigned n_cpus)
+{
+	const struct table *t = table_of(d);
+
+	return t && !live_word(&t->crowded) && live_word(&t->spinners) + 1 < n_cpus;
 }
 
 bool plan_is_denied(struct direct *d, const struct direct_plan *p)
@@ -218,7 +224,7 @@ unsigned plan_order(struct direct *d, const struct direct_plan *p, const struct 
 		const struct plan_step *s = &p->steps[i];
 		struct rank r;
 
-		if (!(s->classes & q->classes) || !preferred(d, s, q) || !is_usable(d, s))
+		if (!(s->classes & q->classes) || !preferred(d, s, q) || !plan_is_usable(d, s))
 			continue;
 		if (!key_fits(s, q)) {
 			key = true;

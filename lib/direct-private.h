@@ -110,6 +110,8 @@ struct template_plan {
 	struct template_plan *next;
 	struct direct_plan *plan;
 	struct plan_fast fast[2][PLAN_FAST]; /* alone, in company */
+	/* a software step with which a call was sent; NULL until one was */
+	const struct plan_step *sent_step; /* atomic */
 };
 
 /* A template with one provider. */
@@ -215,6 +217,8 @@ static inline const struct plan_fast *plan_fast(const struct template_plan *tp, 
 	}
 	return NULL;
 }
+/* READY or BUSY; a hint. Software that runs here depends on nobody. */
+bool plan_is_usable(struct direct *d, const struct plan_step *s);
 /* May the device be given work without waiting? A hint. */
 bool plan_is_free(struct direct *d, const struct plan_step *s);
 bool plan_is_denied(struct direct *d, const struct direct_plan *p);

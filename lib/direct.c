@@ -117,8 +117,10 @@ static __attribute__((noinline)) enum direct_verdict decide(struct direct *d,
 		return DIRECT_DONE;
 	}
 	if ((shape & IN_KCFD) || !half_is_here(&h) ||
-	    (call->req && (call->req->flags & KCF_ALWAYS_QUEUE)))
+	    (call->req && (call->req->flags & KCF_ALWAYS_QUEUE))) {
+		send_note(&h);
 		return walk_send(d, &h, ret_status);
+	}
 	return walk(d, &h, call, io, ret_status);
 }
 

@@ -55,6 +55,12 @@ void direct_after_fork(struct direct *d);
 
 enum direct_verdict direct_call(struct direct *d, const struct op_call *call,
 				enum kcf_status *ret_status);
+/* True: direct_call would only check this call, find nothing wrong, and say DIRECT_SEND.
+ * *ret_kind: of its mechanism's parameter. A few compares, for templates used before; false says
+ * nothing. */
+bool direct_sends(struct direct *d, const struct op_call *call, enum kcf_param_kind *ret_kind);
+/* May one more thread of this host look for work without sleeping? A hint of kcfd's. */
+bool direct_may_spin(struct direct *d, unsigned n_cpus);
 
 /* Each of n calls as direct_call() would, together; req is synchronous. What must go to kcfd has
  * status KCF_QUEUED. Returns how many did not end with KCF_SUCCESS. */
@@ -99,6 +105,8 @@ struct kcf_template {
 	/* client.c's: attachment to the present connection */
 	uint32_t slot;
 	uint64_t attached_epoch; /* connection epoch of the attachment, 0 = none */
+	uint64_t done_epoch;     /* atomic: the same, once kcfd has it: the ring may name it */
+	uint32_t n_queued;       /* requests by ring under way, which have one reference together */
 	/* direct's own */
 	struct template_plan *plans; /* all there were; a thread may still look at an older one */
 	struct direct_prep *preps;   /* what is prepared, per provider */

@@ -67,8 +67,8 @@ static enum kcf_status attach_status(struct kcf_client *c, const struct pending 
 	return st == KCF_SUCCESS ? p->status : st;
 }
 
-void op_reply(struct kcf_client *c, struct pending *p, const struct wire_op_reply *r,
-	      const uint8_t *payload, size_t payload_len)
+void op_result(struct pending *p, const struct wire_op_reply *r, const uint8_t *payload,
+	       size_t payload_len)
 {
 	struct bytes rest = {payload, payload_len};
 
@@ -80,11 +80,8 @@ void op_reply(struct kcf_client *c, struct pending *p, const struct wire_op_repl
 	p->mac_len = p->status == KCF_BUFFER_TOO_SMALL ? r->mac_len : 0;
 	if (p->status == KCF_BUFFER_TOO_SMALL && r->n_step_lens < p->n_steps)
 		p->steps[r->n_step_lens].out.used = p->required; /* the step that failed */
-	if (p->status != KCF_SUCCESS) {
-		if (p->status == KCF_ARGUMENTS_BAD && (p->tmpl[0] || p->tmpl[1]))
-			p->status = attach_status(c, p);
+	if (p->status != KCF_SUCCESS)
 		return;
-	}
 	if (p->iv_out && r->iv.len == WIRE_IV_LEN)
 		memcpy(p->iv_out, r->iv.p, WIRE_IV_LEN);
 	if (p->n_steps) {
@@ -98,6 +95,15 @@ void op_reply(struct kcf_client *c, struct pending *p, const struct wire_op_repl
 		rest = (struct bytes){payload + payload_len - smaller(r->mac_len, payload_len),
 				      smaller(r->mac_len, payload_len)};
 	p->mac_len = deliver(&p->mac, r->mac_len, &rest);
+}
+
+void op_reply(struct kcf_client *c, struct pending *p, const struct wire_op_reply *r,
+	      const uint8_t *payload, size_t payload_len)
+{
+	p->cold = true;
+	op_result(p, r, payload, payload_len);
+	if (p->status == KCF_ARGUMENTS_BAD && (p->tmpl[0] || p->tmpl[1]))
+		p->status = attach_status(c, p);
 }
 
 bool op_step_reply(struct kcf_client *c, struct pending *p, const struct wire_op_reply *r,
@@ -201,7 +207,7 @@ void op_release(struct kcf_client *c, struct pending *p)
 		freed |= free_bounce(c, &p->step_out[i]);
 	}
 	for (i = 0; i < 2; i++) {
-		if (p->tmpl[i])
+		if (p->tmpl[i] && (!p->by_ring || --p->tmpl[i]->n_queued == 0))
 			template_unref(p->tmpl[i]);
 	}
 	if (p->ctx)

@@ -21,6 +21,7 @@ struct build {
 	struct wire_range in[WIRE_MAX_RANGES], out[WIRE_MAX_RANGES], mac[WIRE_MAX_RANGES];
 	struct wire_step *steps;        /* n_steps */
 	struct wire_range *step_ranges; /* of all steps */
+	struct op_unpacked unpacked;    /* of what was on the ring */
 };
 
 /* ---- the message ---- */
@@ -232,6 +233,7 @@ static enum kcf_status transmit(struct kcf_client *c, struct pending *p, struct 
 	struct page *page = direct_page(c->direct);
 	enum kcf_status st = fill_payloads(c, p, b);
 
+	client_ring_ask(c);
 	if (st != KCF_SUCCESS)
 		return st;
 	if (!fill_mechs(c, p, &b->msg.op))
@@ -262,6 +264,12 @@ static enum kcf_status transmit(struct kcf_client *c, struct pending *p, struct 
 
 static bool rebuild(struct pending *p, struct codec_arena *arena, struct build *b)
 {
+	if (p->by_ring && !p->saved) {
+		op_unpack(p, &b->unpacked);
+		b->msg = (struct wire_msg){.type = FRAME_OP, .op = b->unpacked.op};
+		pieces_flat(&b->check, (void *)b->unpacked.check, b->unpacked.check_len);
+		return true;
+	}
 	if (!codec_decode(arena, FRAME_OP, p->saved, p->saved_len, &b->msg))
 		return false;
 	pieces_flat(&b->check, p->saved + p->saved_len, p->saved_check);
@@ -274,6 +282,7 @@ enum kcf_status op_resend(struct kcf_client *c, struct pending *p)
 	struct codec_arena arena;
 	enum kcf_status st = KCF_HOST_MEMORY;
 
+	p->cold = true;
 	codec_init(&arena);
 	if (b && rebuild(p, &arena, b))
 		st = transmit(c, p, b);
@@ -319,8 +328,8 @@ static enum kcf_status prepare(const struct op_call *call, const struct op_more 
 
 	if (st != KCF_SUCCESS)
 		return st;
-	p->op = call->op;
-	p->phase = more->phase;
+	p->op = (uint8_t)call->op;
+	p->phase = (uint8_t)more->phase;
 	p->flags = call->req ? call->req->flags : 0;
 	p->mech = call->mech ? call->mech->number : 0;
 	p->mech2 = call->mech2 ? call->mech2->number : 0;
@@ -434,7 +443,8 @@ static enum kcf_status step_memory(const struct op_more *more, struct build *b)
 	return b->steps && b->step_ranges ? KCF_SUCCESS : KCF_HOST_MEMORY;
 }
 
-static enum kcf_status start(const struct op_call *call, struct pending **ret)
+static enum kcf_status start(const struct op_call *call, const struct op_more *more,
+			     struct pending **ret)
 {
 	struct kcf_client *c = call->client;
 	uint32_t timeout = call->req ? call->req->timeout_ms : 0;
@@ -450,7 +460,10 @@ static enum kcf_status start(const struct op_call *call, struct pending **ret)
 		(*ret)->sync = op_is_sync(call->req);
 		if ((*ret)->sync && !timeout)
 			timeout = c->timeout_ms;
-		client_set_deadline(c, *ret, timeout);
+		if (more->deadline)
+			client_set_deadline_at(c, *ret, more->deadline);
+		else
+			client_set_deadline(c, *ret, timeout);
 	}
 	pthread_mutex_unlock(&c->lock);
 	return st;
@@ -461,7 +474,7 @@ enum kcf_status op_send(const struct op_call *call, const struct op_more *more)
 	struct kcf_client *c = call->client;
 	struct build b; /* its arrays are filled as far as they are used */
 	struct pending *p;
-	enum kcf_status st = start(call, &p);
+	enum kcf_status st = start(call, more, &p);
 
 	if (st != KCF_SUCCESS)
 		return st;

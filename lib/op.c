@@ -162,14 +162,37 @@ static enum kcf_status check_call(const struct op_call *call)
 
 enum kcf_status op_send_single(const struct op_call *call)
 {
-	const struct op_more single = {.phase = KCF_SINGLE};
+	struct op_more single = {.phase = KCF_SINGLE};
 	enum kcf_status st = check_call(call);
 
-	return st == KCF_SUCCESS ? op_send(call, &single) : st;
+	if (st != KCF_SUCCESS || op_ring(call, false, KCF_PARAM_NONE, &single.deadline, &st))
+		return st;
+	return op_send(call, &single);
+}
+
+/* Is it worth asking whether there is anything to decide? */
+static inline bool may_send(const struct op_call *call)
+{
+	const struct kcf_key *key = call->key;
+
+	return client_ring_is_up(&call->client->ring) && key && key->kind == KCF_KEY_TEMPLATE &&
+	       key->tmpl &&
+	       ((call->req && (call->req->flags & KCF_ALWAYS_QUEUE)) ||
+		key->tmpl->kind == KCF_KEY_HANDLE || key->tmpl->kind == KCF_KEY_NAMED);
+}
+
+/* Nothing to decide or to check: the way on which every instruction counts. */
+static enum kcf_status send_at_once(const struct op_call *call, enum kcf_param_kind kind)
+{
+	struct op_more single = {.phase = KCF_SINGLE};
+	enum kcf_status st;
+
+	return op_ring(call, true, kind, &single.deadline, &st) ? st : op_send(call, &single);
 }
 
 enum kcf_status op_submit(const struct op_call *call)
 {
+	enum kcf_param_kind kind;
 	enum kcf_status st;
 
 	if (!call->client || !call->mech)
@@ -181,6 +204,8 @@ enum kcf_status op_submit(const struct op_call *call)
 		if (st != KCF_SUCCESS)
 			return st;
 	}
+	if (may_send(call) && direct_sends(call->client->direct, call, &kind))
+		return send_at_once(call, kind);
 	/* direct.c checks for itself what it runs: its way is the one that has to be short */
 	if (direct_call(call->client->direct, call, &st) == DIRECT_DONE)
 		return st;

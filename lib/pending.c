@@ -8,6 +8,7 @@
 
 #define SLOT_BITS 16
 
+static_assert(PENDING_SAVED_INSIDE >= RING_EXTRA_ROOM, "what is behind an entry is kept inside");
 static_assert(PENDING_CHUNK * PENDING_CHUNKS == 1u << SLOT_BITS, "an id has a slot's bits");
 
 void pending_init(struct pending_table *t)
@@ -68,6 +69,15 @@ void pending_deinit(struct pending_table *t)
 	pending_init(t);
 }
 
+/* For a request that was never used, or was and is free. */
+static void clear_cold(struct pending *p)
+{
+	const size_t from = offsetof(struct pending, done);
+
+	memset((char *)p + from, 0, offsetof(struct pending, saved_inside) - from);
+	p->reply_fd = -1;
+}
+
 static bool grow(struct pending_table *t)
 {
 	struct pending *chunk;
@@ -79,6 +89,7 @@ static bool grow(struct pending_table *t)
 	if (!chunk)
 		return false;
 	for (i = PENDING_CHUNK; i-- > 0;) {
+		clear_cold(&chunk[i]);
 		chunk[i].slot = t->n_chunks * PENDING_CHUNK + i;
 		chunk[i].next = t->free;
 		t->free = &chunk[i];
@@ -87,32 +98,44 @@ static bool grow(struct pending_table *t)
 	return true;
 }
 
-/* The saved bytes are wiped when freed, so they need not be cleared again. */
-static void clear(struct pending *p)
-{
-	const size_t tail = offsetof(struct pending, status);
-	uint32_t slot = p->slot;
-
-	memset(p, 0, offsetof(struct pending, saved_inside));
-	memset((char *)p + tail, 0, sizeof(*p) - tail);
-	p->slot = slot;
-	p->in.at.v = p->in.at.inside;
-	p->out.at.v = p->out.at.inside;
-	p->mac.at.v = p->mac.at.inside;
-	p->reply_fd = -1;
-}
-
-struct pending *pending_new(struct pending_table *t, enum pending_kind kind)
+static struct pending *take(struct pending_table *t)
 {
 	struct pending *p;
+	uint32_t slot;
 
 	if (!t->free && !grow(t))
 		return NULL;
 	p = t->free;
 	t->free = p->next;
-	clear(p);
-	p->kind = (uint8_t)kind;
+	slot = p->slot;
+	memset(p, 0, offsetof(struct pending, entry));
+	p->slot = slot;
+	p->in.at.v = p->in.at.inside;
+	p->out.at.v = p->out.at.inside;
+	p->mac.at.v = p->mac.at.inside;
 	p->state = PENDING_NEW;
+	return p;
+}
+
+struct pending *pending_new(struct pending_table *t, enum pending_kind kind)
+{
+	struct pending *p = take(t);
+
+	if (!p)
+		return NULL;
+	p->kind = (uint8_t)kind;
+	p->cold = true;
+	return p;
+}
+
+struct pending *pending_new_ring(struct pending_table *t)
+{
+	struct pending *p = take(t);
+
+	if (!p)
+		return NULL;
+	p->kind = PENDING_OP;
+	p->by_ring = true;
 	return p;
 }
 
@@ -171,6 +194,7 @@ bool pending_complete(struct pending_table *t, struct pending *p, enum kcf_statu
 		return false;
 	unlink_open(t, p);
 	p->state = PENDING_DONE;
+	p->cold = true;
 	p->status = status;
 	if (p->callback) {
 		p->done.kind = NOTICE_COMPLETE;
@@ -187,7 +211,10 @@ void pending_free(struct pending_table *t, struct pending *p)
 		unlink_open(t, p);
 	if (p->callback)
 		t->n_async--;
-	drop_contents(p);
+	if (p->cold) {
+		drop_contents(p);
+		clear_cold(p);
+	}
 	p->state = PENDING_FREE;
 	p->id = 0;
 	p->next = t->free;

@@ -15,6 +15,7 @@
 
 #include "pieces.h"
 #include "direct.h"
+#include "table/ring.h"
 
 enum pending_state { PENDING_FREE = 0, PENDING_NEW, PENDING_SENT, PENDING_HELD, PENDING_DONE };
 
@@ -24,7 +25,14 @@ enum pending_kind {
 	PENDING_EXCHANGE, /* a thread waits for the reply message itself */
 	PENDING_ATTACH,   /* TEMPLATE_ATTACH, answered by DONE; nobody waits */
 	PENDING_OFFER,    /* ARENA_OFFER, answered by ARENA_REPLY; nobody waits */
+	PENDING_RING,     /* RING_NEW, answered by RING_REPLY; nobody waits */
 };
+
+/* Of the library's own: nobody waits. */
+static inline bool pending_kind_is_own(uint8_t kind)
+{
+	return kind == PENDING_ATTACH || kind == PENDING_OFFER || kind == PENDING_RING;
+}
 
 /* How one direction of the payload travels. */
 enum pending_way {
@@ -57,44 +65,51 @@ struct notice {
 
 struct waiter;
 
-#define PENDING_SAVED_INSIDE 320u
+#define PENDING_SAVED_INSIDE 480u
 
 struct pending {
+	/* hot: cleared when a request is made. All that a request by ring needs */
 	struct pending *next, *prev; /* open: in order of submission; free: next alone */
 	uint64_t id;
 	uint32_t slot; /* of the table, for ever */
 	uint8_t state, kind;
+	uint8_t op, phase;
 	bool sync;             /* a thread waits */
 	bool visible;          /* the caller has the id */
 	bool cancel;           /* wanted while HELD */
 	bool can_resend;       /* may be sent again on another connection */
 	bool timed_out;        /* kcfd was silent beyond the deadline */
+	bool by_ring;          /* entry holds the message; the templates count it */
+	bool cold;             /* the members behind entry are in use */
+	uint16_t extra_len;    /* by_ring: bytes behind the entry, in saved_inside */
 	uint32_t flags;        /* of the request */
 	kcf_callback callback; /* NULL: waiter has it */
 	void *arg;
 	struct waiter *waiter;
 	uint64_t deadline;   /* monotonic ns, 0 = none */
 	uint64_t held_until; /* HELD: monotonic ns */
-	struct notice done;
-
-	/* what it needs until completion */
-	uint32_t op, phase;
 	kcf_mech_t mech, mech2;
-	struct payload in, out, mac;
-	uint8_t *iv_out;
+	uint32_t units;
+	uint32_t n_steps;
+	struct kcf_template *tmpl[2];
 	struct kcf_context *ctx;
+	struct payload in, out, mac;
+
+	struct ring_entry entry; /* by_ring: as it was put */
+
+	/* cold: clean while a request is free */
+	struct notice done;
+	uint8_t *iv_out;
 	struct kcf_step *steps;
 	struct payload *step_out; /* n_steps */
 	struct payload *step_in;  /* n_steps */
-	uint32_t n_steps, n_reported;
-	struct kcf_template *tmpl[2];
+	uint32_t n_reported;
+	uint32_t attached;       /* ATTACH: slot of the template */
 	struct kcf_key *ret_key; /* KEY */
-	uint32_t units;
 
 	/* the message, and after it the bytes to compare, as they were sent: to be sent again */
 	uint8_t *saved; /* inside or heap; NULL = not kept */
 	uint32_t saved_len, saved_check;
-	uint8_t saved_inside[PENDING_SAVED_INSIDE];
 
 	/* the result */
 	enum kcf_status status;
@@ -105,6 +120,8 @@ struct pending {
 	uint8_t *reply;
 	size_t reply_len;
 	int reply_fd;
+
+	uint8_t saved_inside[PENDING_SAVED_INSIDE];
 };
 
 #define PENDING_CHUNK  32u
@@ -126,6 +143,8 @@ void pending_init(struct pending_table *t);
 void pending_deinit(struct pending_table *t);
 /* A request in state NEW, zeroed; NULL: out of memory. */
 struct pending *pending_new(struct pending_table *t, enum pending_kind kind);
+/* The same of kind OP for the ring: it is not to use its cold members unless it sets cold. */
+struct pending *pending_new_ring(struct pending_table *t);
 /* NEW -> SENT: it gets its id. Or DONE -> SENT under another id, for a thread whose request found
  * no room. */
 void pending_open(struct pending_table *t, struct pending *p);
@@ -134,7 +153,7 @@ void pending_set_callback(struct pending_table *t, struct pending *p, kcf_callba
 			  void *arg);
 /* The request with this id, if it is SENT, HELD or DONE. */
 struct pending *pending_find(const struct pending_table *t, uint64_t id);
-/* SENT or HELD -> DONE. With a callback its notice is queued. False if it was DONE before. */
+/* SENT or HELD -> DONE. With a callback its notice is queued. False if it was DONE before. Cold. */
 bool pending_complete(struct pending_table *t, struct pending *p, enum kcf_status status);
 /* Back to the pool. References and bounce memory are the owner's to give back before. */
 void pending_free(struct pending_table *t, struct pending *p);

@@ -79,6 +79,18 @@ enum direct_verdict direct_call(struct direct *d, const struct op_call *call,
 	return DIRECT_DONE;
 }
 
+/* Templates alone have to know their place, and theirs is kcfd unless fake_direct_done. */
+bool direct_sends(struct direct *d, const struct op_call *call, enum kcf_param_kind *ret_kind)
+{
+	return !fake_direct_done &&
+	       direct_check_param(d, call->mech, ret_kind) == KCF_SUCCESS;
+}
+
+bool direct_may_spin(struct direct *d, unsigned n_cpus)
+{
+	return n_cpus > 1;
+}
+
 struct page *direct_page(struct direct *d)
 {
 	return d->page;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "fake-kcfd.h"
+#include "fake-ring.h"
 
 #include <check.h>
 #include <errno.h>
@@ -58,6 +58,12 @@ static void send_msg(struct fake_kcfd *f, const struct wire_msg *msg, uint64_t i
 	write_all(f, buf, len + payload_len, fds, n_fds);
 }
 
+void fake_send_locked(struct fake_kcfd *f, const struct wire_msg *msg, uint64_t id, const int *fds,
+		      unsigned n_fds)
+{
+	send_msg(f, msg, id, NULL, 0, fds, n_fds);
+}
+
 /* ---- handshake ---- */
 
 static void on_hello(struct fake_kcfd *f, uint64_t id)
@@ -80,6 +86,7 @@ static void on_hello(struct fake_kcfd *f, uint64_t id)
 	page_credit_give(f->page, f->lease);
 	fds[0] = memfd_create("fake-table", MFD_CLOEXEC);
 	msg.hello_reply.version = f->version;
+	msg.hello_reply.features = f->features;
 	msg.hello_reply.max_inline = WIRE_MAX_INLINE;
 	msg.hello_reply.max_request = WIRE_MAX_REQUEST;
 	msg.hello_reply.lease = f->lease;
@@ -91,7 +98,7 @@ static void on_hello(struct fake_kcfd *f, uint64_t id)
 
 /* ---- operations ---- */
 
-static uint8_t *range_at(struct fake_kcfd *f, const struct wire_range *r)
+uint8_t *fake_range(struct fake_kcfd *f, const struct wire_range *r)
 {
 	for (int i = 0; i < FAKE_SEGMENTS; i++) {
 		const struct fake_segment *s = &f->segments[i];
@@ -114,7 +121,7 @@ static size_t gather(struct fake_kcfd *f, const struct wire_range *r, uint32_t n
 		return len;
 	}
 	for (uint32_t i = 0; i < n; i++) {
-		memcpy(to + len, range_at(f, &r[i]), r[i].len);
+		memcpy(to + len, fake_range(f, &r[i]), r[i].len);
 		len += r[i].len;
 	}
 	return len;
@@ -138,7 +145,7 @@ static size_t scatter(struct fake_kcfd *f, const struct wire_range *r, uint32_t 
 	for (uint32_t i = 0; i < n && len; i++) {
 		size_t part = r[i].len < len ? r[i].len : len;
 
-		memcpy(range_at(f, &r[i]), from, part);
+		memcpy(fake_range(f, &r[i]), from, part);
 		from += part;
 		len -= part;
 	}
@@ -324,6 +331,9 @@ static void handle(struct fake_kcfd *f, struct codec_arena *arena, const struct 
 	case FRAME_KEY_OP:
 		answer_key_op(f, h->id, &msg.key_op);
 		break;
+	case FRAME_RING_NEW:
+		fake_ring_new(f, h->id);
+		break;
 	case FRAME_TEMPLATE_ATTACH:
 		reply.type = FRAME_DONE;
 		reply.status = f->attach_status;
@@ -364,6 +374,7 @@ static void cancel_held(struct fake_kcfd *f, uint64_t id)
 	struct wire_msg msg = {.type = FRAME_OP_REPLY, .op_reply.status = KCF_CANCELED};
 	struct fake_frame **at, *frame;
 
+	fake_ring_cancel(f, id);
 	for (at = &f->held; (frame = *at) != NULL; at = &frame->next) {
 		if (frame->h.id != id)
 			continue;
@@ -390,6 +401,18 @@ static void keep(struct fake_kcfd *f, const struct frame_header *h, const uint8_
 	f->held_end = &frame->next;
 }
 
+static void note_aead(struct fake_kcfd *f, const struct wire_param *p)
+{
+	const struct kcf_param_aead *a = p->data;
+	size_t n = sizeof(f->last_aead_bytes);
+
+	if (p->kind != KCF_PARAM_AEAD)
+		return;
+	f->last_aead = *a;
+	for (size_t i = 0; i < n && i < a->iv_len + a->aad_len; i++)
+		f->last_aead_bytes[i] = i < a->iv_len ? a->iv[i] : a->aad[i - a->iv_len];
+}
+
 static void on_frame(struct fake_kcfd *f, struct codec_arena *arena, const struct frame_header *h,
 		     const uint8_t *bytes, int fd)
 {
@@ -403,6 +426,8 @@ static void on_frame(struct fake_kcfd *f, struct codec_arena *arena, const struc
 			cancel_held(f, msg.id);
 		else
 			f->last_op = msg.op;
+		if (h->type == FRAME_OP)
+			note_aead(f, &msg.op.param);
 		f->last_id = h->id;
 		codec_reset(arena);
 	}
@@ -476,6 +501,7 @@ static void frames(struct fake_kcfd *f, struct stream *s)
 
 static void close_connection(struct fake_kcfd *f, struct stream *s)
 {
+	fake_ring_drop(f);
 	close(f->fd);
 	f->fd = -1;
 	s->len = 0;
@@ -494,12 +520,14 @@ static void *serve(void *arg)
 	codec_init(&s->arena);
 	pthread_mutex_lock(&f->lock);
 	while (!f->stop) {
-		struct pollfd p[3] = {{f->wake_fd, POLLIN, 0},
+		bool more = f->ring.r && !f->silent && fake_ring_serve(f);
+		struct pollfd p[4] = {{f->wake_fd, POLLIN, 0},
 				      {f->fd >= 0 ? -1 : f->listen_fd, POLLIN, 0},
-				      {f->silent ? -1 : f->fd, POLLIN, 0}};
+				      {f->silent ? -1 : f->fd, POLLIN, 0},
+				      {f->silent ? -1 : f->bell, POLLIN, 0}};
 
 		pthread_mutex_unlock(&f->lock);
-		poll(p, 3, -1);
+		poll(p, 4, more ? 0 : -1);
 		pthread_mutex_lock(&f->lock);
 		if (p[0].revents && read(f->wake_fd, &count, sizeof(count)) < 0)
 			abort();
@@ -507,10 +535,14 @@ static void *serve(void *arg)
 			f->fd = accept4(f->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 			f->connection++;
 		} else if (p[2].revents && !f->silent) {
-			if (read_some(s, f->fd))
+			/* what was put before a frame was sent comes before it */
+			if (read_some(s, f->fd)) {
+				if (f->ring.r)
+					fake_ring_serve(f);
 				frames(f, s);
-			else
+			} else {
 				close_connection(f, s);
+			}
 		}
 	}
 	if (f->fd >= 0)
@@ -521,7 +553,7 @@ static void *serve(void *arg)
 	return NULL;
 }
 
-static void wake(struct fake_kcfd *f)
+void fake_wake(struct fake_kcfd *f)
 {
 	uint64_t one = 1;
 
@@ -540,7 +572,7 @@ void fake_listen(struct fake_kcfd *f)
 	ck_assert_int_eq(bind(f->listen_fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
 	ck_assert_int_eq(listen(f->listen_fd, 8), 0);
 	pthread_mutex_unlock(&f->lock);
-	wake(f);
+	fake_wake(f);
 }
 
 void fake_unlisten(struct fake_kcfd *f)
@@ -550,7 +582,7 @@ void fake_unlisten(struct fake_kcfd *f)
 	close(f->listen_fd);
 	f->listen_fd = -1;
 	pthread_mutex_unlock(&f->lock);
-	wake(f);
+	fake_wake(f);
 }
 
 void fake_start(struct fake_kcfd *f)
@@ -562,7 +594,8 @@ void fake_start(struct fake_kcfd *f)
 	pthread_mutex_init(&f->lock, NULL);
 	pthread_cond_init(&f->changed, NULL);
 	f->held_end = &f->held;
-	f->fd = f->listen_fd = -1;
+	f->fd = f->listen_fd = f->bell = -1;
+	f->ring_fds = 2;
 	f->wake_fd = eventfd(0, EFD_CLOEXEC);
 	f->daemon_id = 1;
 	f->lease = 64;
@@ -574,7 +607,7 @@ void fake_start(struct fake_kcfd *f)
 void fake_stop(struct fake_kcfd *f)
 {
 	FAKE_SET(f, stop, true);
-	wake(f);
+	fake_wake(f);
 	pthread_join(f->thread, NULL);
 	fake_forget(f);
 	if (f->listen_fd >= 0)
@@ -620,6 +653,7 @@ static void end_hold(struct fake_kcfd *f, bool answer)
 		free(frame);
 	}
 	f->held_end = &f->held;
+	fake_ring_release(f, answer && f->fd >= 0);
 	pthread_mutex_unlock(&f->lock);
 	codec_deinit(&arena);
 }
@@ -641,7 +675,7 @@ void fake_drop(struct fake_kcfd *f)
 		shutdown(f->fd, SHUT_RDWR);
 	f->silent = false;
 	pthread_mutex_unlock(&f->lock);
-	wake(f);
+	fake_wake(f);
 }
 
 void fake_send(struct fake_kcfd *f, const struct wire_msg *msg, uint64_t id)

@@ -11,10 +11,12 @@
 
 #include <pthread.h>
 #include "table/page.h"
+#include "table/ring.h"
 #include "wire/codec.h"
 
 #define FAKE_XOR      0x5a
 #define FAKE_SEGMENTS 8
+#define FAKE_KEPT     64
 
 struct fake_frame {
 	struct fake_frame *next;
@@ -27,6 +29,12 @@ struct fake_segment {
 	uint32_t number; /* 0 = none */
 	size_t size;
 	uint8_t *base;
+};
+
+/* An entry of the ring. */
+struct fake_entry {
+	struct ring_entry e;
+	uint8_t extra[RING_EXTRA_ROOM];
 };
 
 struct fake_kcfd {
@@ -53,16 +61,30 @@ struct fake_kcfd {
 	uint64_t arena_quota;
 	bool keep_credits;
 	uint8_t key_handle[16];
+	uint32_t features;
+	enum kcf_status ring_status;
+	unsigned ring_fds; /* so many descriptors come with RING_REPLY; 2 */
 
 	/* what came */
 	unsigned n_frames[FRAME_TYPE_COUNT];
 	struct fake_frame *held, **held_end;
 	struct wire_op last_op; /* pointers not valid */
+	struct kcf_param_aead last_aead; /* likewise */
+	uint8_t last_aead_bytes[32];     /* its nonce, then aad, as far as there is room */
 	uint64_t last_id;
 	struct page *page;
 	struct fake_segment segments[FAKE_SEGMENTS];
 	uint64_t arena_used;
+	struct ring_server ring;
+	int bell;
+	unsigned n_entries, n_kept;
+	struct fake_entry kept[FAKE_KEPT];
 };
+
+/* For fake-ring.c, lock held: a message with descriptors (not taken); memory of a segment. */
+void fake_send_locked(struct fake_kcfd *f, const struct wire_msg *msg, uint64_t id, const int *fds,
+		      unsigned n_fds);
+uint8_t *fake_range(struct fake_kcfd *f, const struct wire_range *r);
 
 void fake_start(struct fake_kcfd *f);
 void fake_stop(struct fake_kcfd *f);
@@ -90,5 +112,7 @@ void fake_send(struct fake_kcfd *f, const struct wire_msg *msg, uint64_t id);
 void fake_send_bytes(struct fake_kcfd *f, const void *bytes, size_t len);
 /* The same with a descriptor (not taken). */
 void fake_send_fd(struct fake_kcfd *f, const struct wire_msg *msg, uint64_t id, int fd);
+/* Have the thread look at its members again. */
+void fake_wake(struct fake_kcfd *f);
 /* Put units into the credit word. */
 void fake_give(struct fake_kcfd *f, uint32_t units);
