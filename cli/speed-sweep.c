@@ -60,8 +60,11 @@ static void print_json(const struct speed_row *r)
 
 static void print_text(const struct speed_row *r)
 {
-	printf("%-25s %8zu %5u %3u  %-8s %12.0f %12.0f %8.3f", speed_work_name(r->work), r->size,
-	       r->depth, r->clients, r->door, r->offered, r->rate, speed_row_gb(r));
+	printf("%-25s %8zu %5u %3u  %-8s ", speed_work_name(r->work), r->size, r->depth, r->clients,
+	       r->door);
+	if (r->sweep == SPEED_LOADS)
+		printf("%12.0f ", r->offered);
+	printf("%12.0f %8.3f", r->rate, speed_row_gb(r));
 	if (r->p50 > 0)
 		printf(" %9.1f %9.1f %9.1f", r->p50, r->p99, r->p999);
 	putchar('\n');
@@ -69,9 +72,11 @@ static void print_text(const struct speed_row *r)
 
 static void print_head(enum speed_sweep sweep)
 {
-	printf("\nby %s\n%-25s %8s %5s %3s  %-8s %12s %12s %8s %9s %9s %9s\n", sweep_names[sweep],
-	       "work", "bytes", "depth", "cl.", "door", "offered/s", "ops/s", "GB/s", "p50 us",
-	       "p99 us", "p99.9 us");
+	printf("\nby %s\n%-25s %8s %5s %3s  %-8s ", sweep_names[sweep], "work", "bytes", "depth",
+	       "cl.", "door");
+	if (sweep == SPEED_LOADS)
+		printf("%12s ", "offered/s");
+	printf("%12s %8s %9s %9s %9s\n", "ops/s", "GB/s", "p50 us", "p99 us", "p99.9 us");
 }
 
 static bool add_row(struct sweep *s, const struct speed_row *r)
