@@ -10,7 +10,8 @@ kcf_die() { kcf_say "${0##*/}: $*"; exit 1; }
 kcf_packages() {
 	local group name missing=() as_root=()
 	while read -r group name; do
-		case " $* " in *" $group "*) ;; *) continue ;; esac
+		case " $* " in *" ${group%/*} "*) ;; *) continue ;; esac
+		case $group in */*) [ "${group#*/}" = "$(dpkg --print-architecture)" ] || continue ;; esac
 		[ "$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=("$name")
 	done < <(grep -v '^#' "$kcf_top/scripts/packages")
 	[ ${#missing[@]} -gt 0 ] || return 0

@@ -41,49 +41,102 @@ static void crypt_part(void *arg, size_t len, uint8_t *dst, const uint8_t *src)
 	m->alg->crypt(m->tmpl, &m->state, m->encrypt, len, dst, src);
 }
 
-/* Data of len bytes from in to out; tag gets 16 bytes. */
-static void message_run(const struct aead_alg *alg, const struct kcf_job *job, bool encrypt,
-			struct cursor in, struct cursor *out, size_t len, uint8_t *tag)
+/* Where the tag is if the first piece has all data, and the tag follows there or is the second;
+ * else NULL. */
+static inline uint8_t *flat_tag(const struct iovec *iov, uint32_t n_iov, size_t len, size_t tag_len)
+{
+	if (likely(n_iov > 0 && iov->iov_len >= len + tag_len))
+		return (uint8_t *)iov->iov_base + len;
+	if (n_iov == 2 && iov->iov_len == len && iov[1].iov_len >= tag_len)
+		return iov[1].iov_base;
+	return NULL;
+}
+
+static void run_scattered(const struct aead_alg *alg, const struct kcf_job *job, bool encrypt,
+			  struct cursor *in, struct cursor *out, size_t len, uint8_t *tag)
 {
 	struct message m = {.alg = alg, .tmpl = job->tmpl, .encrypt = encrypt};
-	uint8_t *src = NULL, *dst = NULL;
 
-	if (cursor_run(&in, &src) >= len && cursor_run(out, &dst) >= len) {
-		alg->whole(job->tmpl, encrypt, job->param, len, dst, src, tag);
-		cursor_skip(out, len);
-		return;
-	}
 	alg->start(m.tmpl, &m.state, job->param);
-	walk(&in, out, len, 1, crypt_part, &m);
+	walk(in, out, len, 1, crypt_part, &m);
 	alg->finish(m.tmpl, &m.state, encrypt, tag);
 	wipe_small(&m.state, sizeof(m.state));
+}
+
+static void seal_scattered(const struct aead_alg *alg, struct kcf_job *job, size_t tag_len)
+{
+	struct cursor in = cursor_at(job->in, job->n_in), out = cursor_at(job->out, job->n_out);
+	uint8_t tag[AEAD_TAG_MAX];
+
+	run_scattered(alg, job, true, &in, &out, job->in_len, tag);
+	cursor_write(&out, tag, tag_len);
 }
 
 static enum kcf_status seal(const struct aead_alg *alg, struct kcf_job *job)
 {
 	const struct kcf_param_aead *p = job->param;
-	struct cursor out = cursor_at(job->out, job->n_out);
-	uint8_t tag[AEAD_TAG_MAX];
-	size_t len = job->in_len;
+	size_t len = job->in_len, tag_len;
+	uint8_t *tag;
 
 	if (unlikely(!params_ok(alg, p)))
 		return KCF_MECHANISM_PARAM_INVALID;
 	if (unlikely(len > alg->total_max))
 		return KCF_DATA_LEN_RANGE;
-	if (unlikely(!job_has_room(job, len + tag_len_of(p))))
+	tag_len = tag_len_of(p);
+	if (unlikely(!job_has_room(job, len + tag_len)))
 		return KCF_BUFFER_TOO_SMALL;
-	message_run(alg, job, true, cursor_at(job->in, job->n_in), &out, len, tag);
-	job->out_len = len + cursor_write(&out, tag, tag_len_of(p));
+	job->out_len = len + tag_len;
+	tag = flat_tag(job->out, job->n_out, len, tag_len);
+	if (likely(tag && tag_len == AEAD_TAG_MAX && job->n_in > 0 && job->in->iov_len == len))
+		alg->whole(job->tmpl, true, p, len, job->out->iov_base, job->in->iov_base, tag);
+	else
+		seal_scattered(alg, job, tag_len);
 	return KCF_SUCCESS;
+}
+
+/* The first tag_len bytes. */
+static inline bool tag_matches(const uint8_t *tag, const uint8_t *given, size_t tag_len)
+{
+	uint64_t a[2], b[2];
+
+	if (unlikely(tag_len != AEAD_TAG_MAX))
+		return equal_sec(tag, given, tag_len);
+	memcpy(a, tag, sizeof(a));
+	memcpy(b, given, sizeof(b));
+	return ((a[0] ^ b[0]) | (a[1] ^ b[1])) == 0;
+}
+
+/* Decrypts; is the tag right? */
+static bool open_scattered(const struct aead_alg *alg, struct kcf_job *job, size_t len,
+			   size_t tag_len)
+{
+	struct cursor in = cursor_at(job->in, job->n_in), tag_at = in;
+	struct cursor out = cursor_at(job->out, job->n_out);
+	uint8_t tag[AEAD_TAG_MAX], given[AEAD_TAG_MAX];
+
+	/* before writing: out may lie over in, tag and all */
+	cursor_forward(&tag_at, len);
+	cursor_read(&tag_at, given, tag_len);
+	run_scattered(alg, job, false, &in, &out, len, tag);
+	return tag_matches(tag, given, tag_len);
+}
+
+static inline bool open_flat(const struct aead_alg *alg, struct kcf_job *job, size_t len,
+			     const uint8_t *given, size_t tag_len)
+{
+	uint8_t tag[AEAD_TAG_MAX];
+
+	alg->whole(job->tmpl, false, job->param, len, job->out->iov_base, job->in->iov_base, tag);
+	return tag_matches(tag, given, tag_len);
 }
 
 static enum kcf_status open_message(const struct aead_alg *alg, struct kcf_job *job)
 {
 	const struct kcf_param_aead *p = job->param;
-	struct cursor in = cursor_at(job->in, job->n_in), tag_at = in;
-	struct cursor out = cursor_at(job->out, job->n_out), written = out;
-	uint8_t tag[AEAD_TAG_MAX], given[AEAD_TAG_MAX];
+	struct cursor out = cursor_at(job->out, job->n_out);
+	const uint8_t *given;
 	size_t tag_len, len;
+	bool ok;
 
 	if (unlikely(!params_ok(alg, p)))
 		return KCF_MECHANISM_PARAM_INVALID;
@@ -93,17 +146,17 @@ static enum kcf_status open_message(const struct aead_alg *alg, struct kcf_job *
 	len = job->in_len - tag_len;
 	if (unlikely(!job_has_room(job, len)))
 		return KCF_BUFFER_TOO_SMALL;
-	/* before writing: out may lie over in, tag and all */
-	cursor_forward(&tag_at, len);
-	cursor_read(&tag_at, given, tag_len);
-	message_run(alg, job, false, in, &out, len, tag);
-	if (likely(equal_sec(tag, given, tag_len))) {
-		job->out_len = len;
-		return KCF_SUCCESS;
+	given = flat_tag(job->in, job->n_in, len, tag_len);
+	if (likely(given && job->n_out > 0 && job->out->iov_len >= len))
+		ok = open_flat(alg, job, len, given, tag_len);
+	else
+		ok = open_scattered(alg, job, len, tag_len);
+	if (unlikely(!ok)) {
+		cursor_wipe(&out, len);
+		return KCF_INVALID_MAC;
 	}
-	explicit_bzero(tag, sizeof(tag));
-	cursor_wipe(&written, len);
-	return KCF_INVALID_MAC;
+	job->out_len = len;
+	return KCF_SUCCESS;
 }
 
 static void aead_run(struct mb *mb, const void *alg, struct kcf_job *const *jobs, unsigned n)

@@ -32,4 +32,7 @@ struct aead_alg {
 
 extern const struct aead_alg aead_gcm, aead_chacha;
 
+/* The expanded key of GCM and GMAC. false: no AES key has this length. */
+bool gcm_key_init(const IMB_MGR *m, const struct kcf_key_data *key, struct gcm_key_data *ret);
+
 #endif

@@ -72,11 +72,12 @@ struct mask {
 static void mask_part(void *arg, size_t len, uint8_t *dst, const uint8_t *src)
 {
 	struct mask *m = arg;
+	uint8_t *ks = m->ks;
 
 	for (size_t i = 0; i < len; i++)
-		m->ks[i] ^= src[i];
-	memcpy(dst, m->ks, len);
-	m->ks += len;
+		ks[i] ^= src[i];
+	memcpy(dst, ks, len);
+	m->ks = ks + len;
 }
 
 /* What a lane makes the key stream of, at scratch; a block of CFB's next IV follows when it
@@ -97,7 +98,7 @@ static const uint8_t zero_block[BLOCK];
 
 /* ---- long messages -------------------------------------------------------------------------- */
 
-#define FEEDBACK_MAX (SCRATCH_LEN - BLOCK)
+#define FEEDBACK_MAX 65520 /* a lane of CBC */
 
 static bool feedback_alone(struct lanes *l, enum cipher_mode mode, const struct kcf_job *job)
 {
@@ -120,7 +121,7 @@ static bool feedback_alone(struct lanes *l, enum cipher_mode mode, const struct 
 		if (mode == MODE_CFB && left > n)
 			memcpy(iv, l->scratch + (decrypts(job) ? n : n - BLOCK), BLOCK);
 	}
-	l->n_scratch = SCRATCH_LEN;
+	l->n_scratch = FEEDBACK_MAX + BLOCK;
 	return !s.failed;
 }
 
@@ -388,22 +389,6 @@ static void cipher_class_run(struct mb *mb, const void *alg, struct kcf_job *con
 	}
 	cipher_run(l, alg, jobs, n);
 	lanes_give(mb, l);
-}
-
-static enum kcf_status cipher_template_new(struct mb *mb, const void *alg,
-					   const struct kcf_key_data *key, void **ret)
-{
-	struct cipher_template *t = object_new(sizeof(*t), NULL);
-	enum kcf_status status;
-
-	if (!t)
-		return KCF_HOST_MEMORY;
-	status = cipher_template_init(mb->fns, t, key);
-	if (status != KCF_SUCCESS)
-		object_free(t);
-	else
-		*ret = t;
-	return status;
 }
 
 const struct class_ops cipher_class = {cipher_template_new, cipher_class_run, cipher_step};

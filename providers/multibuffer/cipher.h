@@ -54,8 +54,9 @@ void stream_crypt(void *arg, size_t len, uint8_t *dst, const uint8_t *src);
 extern const struct cipher_alg cipher_ecb, cipher_cbc, cipher_cbc_pad, cipher_ctr, cipher_cfb,
 	cipher_ofb;
 
-enum kcf_status cipher_template_init(const IMB_MGR *m, struct cipher_template *t,
-				     const struct kcf_key_data *key);
+/* A slot of struct class_ops. */
+enum kcf_status cipher_template_new(struct mb *mb, const void *alg, const struct kcf_key_data *key,
+				    void **ret);
 /* Does n jobs of one row in lanes that are the caller's. */
 void cipher_run(struct lanes *l, const void *alg, struct kcf_job *const *jobs, unsigned n);
 

@@ -14,23 +14,36 @@
 #define CBC_NARROW_MAX 8 /* so many fit the narrow manager's lanes, which are faster */
 #define CBC_LEN_MAX    (LANE_LEN_MAX / BLOCK * BLOCK)
 
-enum kcf_status cipher_template_init(const IMB_MGR *m, struct cipher_template *t,
-				     const struct kcf_key_data *key)
+static bool key_expand(const IMB_MGR *m, struct cipher_template *t, const struct kcf_key_data *key)
 {
 	switch (key->len) {
 	case 16:
 		m->keyexp_128(key->bytes, t->enc, t->dec);
-		break;
+		return true;
 	case 24:
 		m->keyexp_192(key->bytes, t->enc, t->dec);
-		break;
+		return true;
 	case 32:
 		m->keyexp_256(key->bytes, t->enc, t->dec);
-		break;
+		return true;
 	default:
+		return false;
+	}
+}
+
+enum kcf_status cipher_template_new(struct mb *mb, const void *alg, const struct kcf_key_data *key,
+				    void **ret)
+{
+	struct cipher_template *t = object_new(sizeof(*t), NULL);
+
+	if (!t)
+		return KCF_HOST_MEMORY;
+	if (!key_expand(mb->fns, t, key)) {
+		object_free(t);
 		return KCF_KEY_SIZE_RANGE;
 	}
 	t->key_len = key->len;
+	*ret = t;
 	return KCF_SUCCESS;
 }
 

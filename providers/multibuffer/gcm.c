@@ -52,30 +52,39 @@ static void fns_256(const IMB_MGR *m, struct gcm_fns *f)
 			      {m->gcm256_dec_finalize, m->gcm256_enc_finalize}};
 }
 
+bool gcm_key_init(const IMB_MGR *m, const struct kcf_key_data *key, struct gcm_key_data *ret)
+{
+	switch (key->len) {
+	case 16:
+		m->gcm128_pre(key->bytes, ret);
+		return true;
+	case 24:
+		m->gcm192_pre(key->bytes, ret);
+		return true;
+	case 32:
+		m->gcm256_pre(key->bytes, ret);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static enum kcf_status gcm_template_new(struct mb *mb, const struct kcf_key_data *key, void **ret)
 {
-	const IMB_MGR *m = mb->fns;
 	struct gcm_template *t = object_new(sizeof(*t), NULL);
 
 	if (!t)
 		return KCF_HOST_MEMORY;
-	switch (key->len) {
-	case 16:
-		fns_128(m, &t->fns);
-		m->gcm128_pre(key->bytes, &t->key);
-		break;
-	case 24:
-		fns_192(m, &t->fns);
-		m->gcm192_pre(key->bytes, &t->key);
-		break;
-	case 32:
-		fns_256(m, &t->fns);
-		m->gcm256_pre(key->bytes, &t->key);
-		break;
-	default:
+	if (!gcm_key_init(mb->fns, key, &t->key)) {
 		object_free(t);
 		return KCF_KEY_SIZE_RANGE;
 	}
+	if (key->len == 16)
+		fns_128(mb->fns, &t->fns);
+	else if (key->len == 24)
+		fns_192(mb->fns, &t->fns);
+	else
+		fns_256(mb->fns, &t->fns);
 	*ret = t;
 	return KCF_SUCCESS;
 }

@@ -20,7 +20,7 @@
 
 #define BURST_MAX   64         /* jobs in lanes at a time */
 #define TAG_MAX     64         /* the longest digest */
-#define SCRATCH_LEN (1u << 16) /* room to put scattered messages together */
+#define SCRATCH_LEN (1u << 18) /* room for messages that are not crypted in place */
 
 /* The library counts in 16 bits what is in a lane. */
 #define LANE_LEN_MAX 65534
@@ -34,7 +34,7 @@ struct lanes {
 	struct kcf_job *pending[BURST_MAX];
 	struct kcf_job halves[2][BURST_MAX], *half[BURST_MAX]; /* of dual jobs */
 	uint8_t tags[BURST_MAX][TAG_MAX] __attribute__((aligned(64)));
-	uint8_t scratch[SCRATCH_LEN] __attribute__((aligned(64)));
+	uint8_t scratch[SCRATCH_LEN + 64] __attribute__((aligned(64))); /* some is read beyond */
 };
 
 #define POOL_SLOTS 64
@@ -45,7 +45,9 @@ struct pool_slot {
 
 struct mb {
 	const struct kcf_host *host;
-	IMB_MGR *fns; /* runs no jobs: its function pointers are constant */
+	IMB_MGR *fns;       /* runs no jobs: its function pointers are constant */
+	init_mb_mgr_t init; /* of every manager */
+	bool is_auto;       /* the library chooses the vectors */
 	struct pool_slot pool[POOL_SLOTS];
 };
 
@@ -65,7 +67,7 @@ struct class_ops {
 	enum kcf_status (*step)(struct mb *mb, const void *alg, struct kcf_job *job);
 };
 
-extern const struct class_ops aead_class, cipher_class, hash_class;
+extern const struct class_ops aead_class, ccm_class, cipher_class, gmac_class, hash_class;
 
 /* How a row is done; in the row's priv. */
 struct entry {

@@ -35,22 +35,54 @@ static bool version_fits(const struct kcf_host *host)
 	return false;
 }
 
-static bool cpu_fits(const struct kcf_host *host, IMB_MGR *m)
+static void init_auto(IMB_MGR *m)
+{
+	init_mb_mgr_auto(m, NULL);
+}
+
+/* The setting "vectors": how wide the vectors may be; tests use it, and who wants a cooler CPU. */
+static enum kcf_status vectors_choose(struct mb *mb)
+{
+	static const struct {
+		const char *name;
+		init_mb_mgr_t init;
+	} choices[] = {{"auto", init_auto},
+		       {"sse", init_mb_mgr_sse},
+		       {"avx", init_mb_mgr_avx},
+		       {"avx2", init_mb_mgr_avx2},
+		       {"avx512", init_mb_mgr_avx512}};
+	const char *value = mb->host->config(mb->host, "vectors");
+
+	mb->init = init_auto;
+	mb->is_auto = !value || strcmp(value, "auto") == 0;
+	for (unsigned i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
+		if (value && strcmp(value, choices[i].name))
+			continue;
+		mb->init = choices[i].init;
+		return KCF_SUCCESS;
+	}
+	mb->host->log(mb->host, KCF_LOG_ERROR, "vectors=%s: it is auto, sse, avx, avx2 or avx512",
+		      value);
+	return KCF_ARGUMENTS_BAD;
+}
+
+static enum kcf_status cpu_check(struct mb *mb)
 {
 	uint64_t need = IMB_CPUFLAGS_SSE | IMB_FEATURE_SELF_TEST_PASS;
-	IMB_ARCH arch = IMB_ARCH_NONE;
+	const struct kcf_host *host = mb->host;
+	IMB_MGR *m = mb->fns;
 
 	if ((m->features & IMB_CPUFLAGS_SSE) == IMB_CPUFLAGS_SSE)
-		init_mb_mgr_auto(m, &arch);
-	if (arch >= IMB_ARCH_SSE && arch < IMB_ARCH_NUM && imb_get_errno(m) == 0 &&
+		mb->init(m);
+	if (m->used_arch >= IMB_ARCH_SSE && m->used_arch < IMB_ARCH_NUM && imb_get_errno(m) == 0 &&
 	    (m->features & need) == need) {
 		host->log(host, KCF_LOG_INFO, "libipsec-mb %s uses %s", imb_get_version_str(),
-			  arch_names[arch]);
-		return true;
+			  arch_names[m->used_arch]);
+		return KCF_SUCCESS;
 	}
 	host->log(host, KCF_LOG_WARNING, "libipsec-mb %s cannot use this CPU: unused",
 		  imb_get_version_str());
-	return false;
+	return KCF_FAILED;
 }
 
 static void mb_stop(void *prov)
@@ -70,7 +102,7 @@ static enum kcf_status mb_start(const struct kcf_host *host, void **ret_prov)
 {
 	struct mb *mb;
 	struct lanes *l;
-	enum kcf_status status = KCF_HOST_MEMORY;
+	enum kcf_status status;
 
 	if (!version_fits(host))
 		return KCF_FAILED;
@@ -79,9 +111,11 @@ static enum kcf_status mb_start(const struct kcf_host *host, void **ret_prov)
 		return KCF_HOST_MEMORY;
 	memset(mb, 0, sizeof(*mb));
 	mb->host = host;
-	mb->fns = alloc_mb_mgr(0);
-	if (mb->fns)
-		status = cpu_fits(host, mb->fns) ? KCF_SUCCESS : KCF_FAILED;
+	status = vectors_choose(mb);
+	if (status == KCF_SUCCESS) {
+		mb->fns = alloc_mb_mgr(0);
+		status = mb->fns ? cpu_check(mb) : KCF_HOST_MEMORY;
+	}
 	l = status == KCF_SUCCESS ? lanes_take(mb) : NULL;
 	if (l) {
 		lanes_give(mb, l);

@@ -27,10 +27,10 @@ static void lanes_free(struct lanes *l)
 
 /* Few hashes are faster in the two lanes of the SHA extensions, which the library uses with short
  * vectors alone, than in a vector mostly empty. */
-static bool narrow_new(struct lanes *l)
+static bool narrow_new(const struct mb *mb, struct lanes *l)
 {
 	l->narrow = l->wide;
-	if (!(l->wide->features & IMB_FEATURE_SHANI))
+	if (!mb->is_auto || !(l->wide->features & IMB_FEATURE_SHANI))
 		return true;
 	l->narrow = alloc_mb_mgr(0);
 	if (!l->narrow)
@@ -39,7 +39,7 @@ static bool narrow_new(struct lanes *l)
 	return imb_get_errno(l->narrow) == 0;
 }
 
-static struct lanes *lanes_new(void)
+static struct lanes *lanes_new(const struct mb *mb)
 {
 	struct lanes *l = aligned_alloc(64, sizeof(*l));
 
@@ -48,8 +48,8 @@ static struct lanes *lanes_new(void)
 	memset(l, 0, sizeof(*l));
 	l->wide = alloc_mb_mgr(0);
 	if (l->wide) {
-		init_mb_mgr_auto(l->wide, NULL);
-		if (imb_get_errno(l->wide) == 0 && narrow_new(l))
+		mb->init(l->wide);
+		if (imb_get_errno(l->wide) == 0 && narrow_new(mb, l))
 			return l;
 	}
 	lanes_free(l);
@@ -76,7 +76,7 @@ struct lanes *lanes_take(struct mb *mb)
 		if (l)
 			return l;
 	}
-	return lanes_new();
+	return lanes_new(mb);
 }
 
 void lanes_give(struct mb *mb, struct lanes *l)

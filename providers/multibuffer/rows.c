@@ -23,8 +23,7 @@
 		.name = mech, .classes = KCF_CLASS_##class, .param_kind = KCF_PARAM_##kind,        \
 		.flags = (flag_bits) | SHORT, .key_min_bits = (min), .key_max_bits = (max),        \
 		.key_step_bits = (step), .block_len = (block), .max_input = (limit),               \
-		.priv = (uintptr_t) & (const struct entry){&cls##_class, &(how)},                  \
-		COSTS(__VA_ARGS__)                                                                 \
+		.priv = (uintptr_t) & (const struct entry){&cls##_class, how}, COSTS(__VA_ARGS__)  \
 	}
 #define COSTS(setup, kib, n, burst_setup, burst_kib)                                               \
 	.setup_ns = (setup), .ns_per_kib = (kib), .lanes = (n), .burst_setup_ns = (burst_setup),   \
@@ -40,25 +39,31 @@
 	ROW(mech, MAC, MAC, SHARED, 0, SECRET_BITS_MAX, 8, 1, LANE_LEN_MAX, hash, how, __VA_ARGS__)
 
 const struct kcf_mech_row mb_rows[] = {
-	SHA("CKM_SHA_1", hash_sha1, 200, 520, 16, 90, 150),
-	SHA("CKM_SHA224", hash_sha224, 200, 520, 2, 120, 270),
-	SHA("CKM_SHA256", hash_sha256, 200, 520, 2, 120, 270),
-	SHA("CKM_SHA384", hash_sha384, 500, 2900, 8, 130, 350),
-	SHA("CKM_SHA512", hash_sha512, 500, 2900, 8, 130, 350),
-	HMAC("CKM_SHA_1_HMAC", hmac_sha1, 220, 520, 16, 120, 150),
-	HMAC("CKM_SHA224_HMAC", hmac_sha224, 220, 560, 2, 120, 280),
-	HMAC("CKM_SHA256_HMAC", hmac_sha256, 220, 560, 2, 120, 280),
-	HMAC("CKM_SHA384_HMAC", hmac_sha384, 900, 2900, 8, 190, 390),
-	HMAC("CKM_SHA512_HMAC", hmac_sha512, 900, 2900, 8, 190, 390),
-	ROW("CKM_AES_CMAC", MAC, MAC, SHARED, 128, 256, 128, 1, LANE_LEN_MAX, hash, cmac_aes, 180,
-	    1100, 16, 80, 90),
-	AES("CKM_AES_ECB", NONE, MULTI | SHARED, 16, cipher_ecb, 90, 50, 0, 0, 0),
-	AES("CKM_AES_CBC", IV, MULTI | SHARED, 16, cipher_cbc, 130, 1000, 16, 60, 80),
-	AES("CKM_AES_CBC_PAD", IV, 0, 1, cipher_cbc_pad, 160, 1050, 16, 90, 110),
-	AES("CKM_AES_CTR", IV, MULTI | SHARED, 1, cipher_ctr, 90, 50, 0, 0, 0),
-	AES("CKM_AES_CFB128", IV, 0, 1, cipher_cfb, 160, 1150, 16, 90, 200),
-	AES("CKM_AES_OFB", IV, 0, 1, cipher_ofb, 160, 1150, 16, 90, 200),
-	AEAD("CKM_AES_GCM", 128, aead_gcm, 80, 100, 0, 0, 0),
+	SHA("CKM_SHA_1", &hash_sha1, 120, 600, 16, 85, 145),
+	SHA("CKM_SHA224", &hash_sha224, 120, 580, 2, 95, 285),
+	SHA("CKM_SHA256", &hash_sha256, 120, 580, 2, 95, 285),
+	SHA("CKM_SHA384", &hash_sha384, 450, 2800, 8, 125, 350),
+	SHA("CKM_SHA512", &hash_sha512, 450, 2800, 8, 125, 350),
+	HMAC("CKM_SHA_1_HMAC", &hmac_sha1, 130, 580, 16, 80, 145),
+	HMAC("CKM_SHA224_HMAC", &hmac_sha224, 130, 580, 2, 105, 285),
+	HMAC("CKM_SHA256_HMAC", &hmac_sha256, 130, 580, 2, 105, 285),
+	HMAC("CKM_SHA384_HMAC", &hmac_sha384, 700, 2900, 8, 130, 360),
+	HMAC("CKM_SHA512_HMAC", &hmac_sha512, 700, 2900, 8, 130, 360),
+	ROW("CKM_AES_CMAC", MAC, MAC, SHARED, 128, 256, 128, 1, LANE_LEN_MAX, hash, &cmac_aes, 110,
+	    1000, 16, 65, 75),
+	ROW("CKM_AES_GMAC", MAC, MAC, MULTI | SHARED, 128, 256, 64, 1, 0, gmac, NULL, 45, 50, 0, 0,
+	    0),
+	ROW("CKM_POLY1305", MAC, MAC, SHARED, 256, 256, 0, 1, LANE_LEN_MAX, hash, &poly1305, 75, 85,
+	    0, 0, 0),
+	AES("CKM_AES_ECB", NONE, MULTI | SHARED, 16, &cipher_ecb, 60, 55, 0, 0, 0),
+	AES("CKM_AES_CBC", IV, MULTI | SHARED, 16, &cipher_cbc, 85, 1150, 16, 40, 85),
+	AES("CKM_AES_CBC_PAD", IV, 0, 1, &cipher_cbc_pad, 120, 1180, 16, 75, 130),
+	AES("CKM_AES_CTR", IV, MULTI | SHARED, 1, &cipher_ctr, 50, 50, 0, 0, 0),
+	AES("CKM_AES_CFB128", IV, 0, 1, &cipher_cfb, 130, 1200, 16, 80, 170),
+	AES("CKM_AES_OFB", IV, 0, 1, &cipher_ofb, 130, 1200, 16, 80, 170),
+	AEAD("CKM_AES_GCM", 128, &aead_gcm, 50, 100, 0, 0, 0),
+	ROW("CKM_AES_CCM", AEAD, AEAD, 0, 128, 256, 64, 1, 0, ccm, NULL, 170, 1100, 16, 130, 140),
+	AEAD("CKM_CHACHA20_POLY1305", 256, &aead_chacha, 165, 275, 0, 0, 0),
 };
 
 #define N_ROWS (sizeof(mb_rows) / sizeof(mb_rows[0]))

@@ -9,8 +9,8 @@
 #include "fake-host.h"
 #include "test-main.h"
 
-#include <errno.h>
 #include <pthread.h>
+#include <sys/mman.h>
 
 #define N(a)         (sizeof(a) / sizeof((a)[0]))
 #define JOBS_MAX     64
@@ -18,6 +18,7 @@
 #define BUF_LEN      (LEN_MAX + 128)
 #define PIECES_MAX   4
 #define KEYS_PER_ROW 3
+#define FENCED       4096
 
 static struct fake_host mb, ref;
 
@@ -42,6 +43,8 @@ static const struct kind kinds[] = {
 	{"CKM_SHA384_HMAC", KCF_CLASS_MAC, {48, 128, 129}, 0, 1},
 	{"CKM_SHA512_HMAC", KCF_CLASS_MAC, {64, 128, 400}, 0, 1},
 	{"CKM_AES_CMAC", KCF_CLASS_MAC, {16, 32, 16}, 0, 1},
+	{"CKM_AES_GMAC", KCF_CLASS_MAC, {16, 24, 32}, 12, 1},
+	{"CKM_POLY1305", KCF_CLASS_MAC, {32, 32, 32}, 0, 1},
 	{"CKM_AES_ECB", KCF_CLASS_CIPHER, {16, 24, 32}, 0, 16},
 	{"CKM_AES_CBC", KCF_CLASS_CIPHER, {16, 24, 32}, 16, 16},
 	{"CKM_AES_CBC_PAD", KCF_CLASS_CIPHER, {16, 24, 32}, 16, 1},
@@ -49,6 +52,8 @@ static const struct kind kinds[] = {
 	{"CKM_AES_CFB128", KCF_CLASS_CIPHER, {16, 24, 32}, 16, 1},
 	{"CKM_AES_OFB", KCF_CLASS_CIPHER, {16, 24, 32}, 16, 1},
 	{"CKM_AES_GCM", KCF_CLASS_AEAD, {16, 24, 32}, 12, 1},
+	{"CKM_AES_CCM", KCF_CLASS_AEAD, {16, 24, 32}, 13, 1},
+	{"CKM_CHACHA20_POLY1305", KCF_CLASS_AEAD, {32, 32, 32}, 12, 1},
 };
 
 /* A kind with one key, in both modules. */
@@ -81,16 +86,32 @@ static struct fake_template template_of(struct fake_host *f, const struct kind *
 	return t;
 }
 
-static void setup(void)
+/* All tests run with the vectors of this CPU; some again with each kind that other CPUs have. */
+static const char *const vectors[] = {"auto", "sse", "avx", "avx2", "avx512"};
+
+static enum kcf_status open_with(const char *name, struct fake_host *ret)
 {
-	ck_assert_int_eq(fake_host_open(&mb, TEST_MODULE_DIR "/kcf-multibuffer.so", NULL),
-			 KCF_SUCCESS);
+	const char *config[] = {"vectors", name, NULL};
+	enum kcf_status status = fake_host_open(ret, TEST_MODULE_DIR "/kcf-multibuffer.so", config);
+
+	ret->config = NULL;
+	return status;
+}
+
+static void setup_with(const char *name)
+{
+	ck_assert_int_eq(open_with(name, &mb), KCF_SUCCESS);
 	ck_assert_int_eq(fake_host_open(&ref, TEST_MODULE_DIR "/kcf-openssl.so", NULL),
 			 KCF_SUCCESS);
 	for (unsigned i = 0; i < N(kinds); i++)
 		for (unsigned k = 0; k < KEYS_PER_ROW; k++)
 			keyed[i][k] = (struct keyed){&kinds[i], template_of(&mb, &kinds[i], k),
 						     template_of(&ref, &kinds[i], k)};
+}
+
+static void setup(void)
+{
+	setup_with("auto");
 }
 
 static void teardown(void)
@@ -194,15 +215,22 @@ static void random_param(struct work *w)
 	if (k->class == KCF_CLASS_AEAD) {
 		w->param.aead = (struct kcf_param_aead){
 			.iv = w->iv,
-			.iv_len = rnd(4) ? k->iv_len : 1 + rnd(60),
+			.iv_len = k->iv_len,
 			.aad = w->aad,
 			.aad_len = rnd(2) ? 13 : rnd(sizeof(w->aad)),
-			.tag_len = rnd(3) ? 0 : 12 + rnd(5),
 		};
+		if (rnd(4) == 0 && strcmp(k->name, "CKM_AES_GCM") == 0)
+			w->param.aead.iv_len = 1 + rnd(60);
+		if (rnd(4) == 0 && k->key_lens[0] == 16)
+			w->param.aead.tag_len = 12 + 2 * rnd(3);
 	} else if (k->class == KCF_CLASS_CIPHER && k->iv_len) {
 		w->param.iv = (struct kcf_param_iv){w->iv, k->iv_len};
 	} else if (k->class == KCF_CLASS_MAC) {
 		w->param.mac = (struct kcf_param_mac){.mac_len = rnd(3) ? 0 : 4 + rnd(12)};
+		if (k->iv_len) {
+			w->param.mac.iv = w->iv;
+			w->param.mac.iv_len = rnd(4) ? k->iv_len : 1 + rnd(60);
+		}
 	} else {
 		w->param_at = NULL;
 	}
@@ -354,12 +382,30 @@ START_TEST(passes_its_known_answers)
 }
 END_TEST
 
+/* Has this CPU the vectors? If so the test goes on with them. */
+static bool use_vectors(int i)
+{
+	struct fake_host f;
+
+	if (i == 0)
+		return true;
+	if (open_with(vectors[i], &f) != KCF_SUCCESS)
+		return false;
+	fake_host_close(&f);
+	teardown();
+	setup_with(vectors[i]);
+	return true;
+}
+
 /* A burst of every size, of jobs in random order: any row may stand beside any other. */
 START_TEST(mixed_bursts_are_what_each_job_is_alone)
 {
-	struct work *works = works_new();
+	struct work *works;
 
-	for (unsigned n = 1; n <= JOBS_MAX; n++) {
+	if (!use_vectors(_i))
+		return;
+	works = works_new();
+	for (unsigned n = 1; n <= JOBS_MAX; n += 1 + (_i != 0)) {
 		seed_state = n * 7919;
 		for (unsigned i = 0; i < n; i++)
 			random_work(&works[i], &keyed[rnd(N(kinds))][rnd(KEYS_PER_ROW)]);
@@ -700,6 +746,100 @@ START_TEST(hashes_end_where_a_lane_ends)
 }
 END_TEST
 
+/* ---- borders -------------------------------------------------------------------------------- */
+
+/* A page between two that nobody may touch. */
+static uint8_t *fenced_page(void)
+{
+	uint8_t *p = mmap(NULL, 3 * FENCED, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ck_assert_ptr_ne(p, MAP_FAILED);
+	ck_assert_int_eq(mprotect(p + FENCED, FENCED, PROT_READ | PROT_WRITE), 0);
+	return p + FENCED;
+}
+
+/* len bytes of a fenced page, at its end or at its beginning. */
+static uint8_t *at_border(uint8_t *page, size_t len, bool end)
+{
+	return end ? page + FENCED - len : page;
+}
+
+/* Everything a job points to lies against a border. */
+static enum kcf_status run_at_border(const struct keyed *k, enum kcf_op op, size_t len, size_t room,
+				     bool end, uint8_t *const pages[4], unsigned n)
+{
+	union {
+		struct kcf_param_iv iv;
+		struct kcf_param_aead aead;
+		struct kcf_param_mac mac;
+	} param;
+	uint8_t *iv = at_border(pages[2], k->kind->iv_len, end);
+	struct iovec in = {at_border(pages[0], len, end), len};
+	struct iovec out = {at_border(pages[1], room, end), room};
+	struct kcf_job jobs[JOBS_MAX], *list[JOBS_MAX];
+
+	if (k->kind->class == KCF_CLASS_AEAD)
+		param.aead = (struct kcf_param_aead){
+			.iv = iv,
+			.iv_len = k->kind->iv_len,
+			.aad = at_border(pages[3], len % 47, end),
+			.aad_len = len % 47,
+		};
+	else if (k->kind->class == KCF_CLASS_CIPHER)
+		param.iv = (struct kcf_param_iv){iv, k->kind->iv_len};
+	else
+		param.mac = (struct kcf_param_mac){.iv = iv, .iv_len = k->kind->iv_len};
+	for (unsigned i = 0; i < n; i++) {
+		bool plain = k->kind->class == KCF_CLASS_DIGEST;
+
+		fake_job(&jobs[i], &k->mb, op, KCF_SINGLE, plain ? NULL : &param);
+		fake_job_in(&jobs[i], &in, 1);
+		fake_job_out(&jobs[i], &out, 1);
+		list[i] = &jobs[i];
+	}
+	mb.desc->ops->submit(mb.prov, list, n);
+	return jobs[n - 1].status;
+}
+
+START_TEST(nothing_outside_the_payload_is_touched)
+{
+	unsigned row = (unsigned)_i % N(kinds);
+	const struct kind *k = &kinds[row];
+	uint8_t *pages[4];
+
+	if (!use_vectors(_i / (int)N(kinds)))
+		return;
+	for (unsigned i = 0; i < 4; i++)
+		pages[i] = fenced_page();
+	for (size_t len = k->block; len < 700; len += k->block + len / 64 * k->block) {
+		for (unsigned way = 0; way < 4; way++) {
+			struct keyed *key = &keyed[row][len % KEYS_PER_ROW];
+			unsigned n = way < 2 ? 1 : 20; /* both managers */
+			size_t tag = k->class == KCF_CLASS_AEAD ? 16 : 0, room = len + tag;
+			enum kcf_op op = KCF_OP_ENCRYPT;
+
+			if (strcmp(k->name, "CKM_AES_CBC_PAD") == 0)
+				room = len / 16 * 16 + 16;
+			if (k->class == KCF_CLASS_DIGEST || k->class == KCF_CLASS_MAC) {
+				op = k->class == KCF_CLASS_MAC ? KCF_OP_MAC : KCF_OP_DIGEST;
+				room = 64;
+			}
+			ck_assert_int_eq(run_at_border(key, op, len, room, way & 1, pages, n),
+					 KCF_SUCCESS);
+			if (op != KCF_OP_ENCRYPT)
+				continue;
+			memcpy(at_border(pages[0], room, way & 1),
+			       at_border(pages[1], room, way & 1), room);
+			ck_assert_int_eq(
+				run_at_border(key, KCF_OP_DECRYPT, room, len, way & 1, pages, 1),
+				k->class == KCF_CLASS_AEAD ? KCF_INVALID_MAC : KCF_SUCCESS);
+		}
+	}
+	for (unsigned i = 0; i < 4; i++)
+		munmap(pages[i] - FENCED, 3 * FENCED);
+}
+END_TEST
+
 /* ---- contexts -------------------------------------------------------------------------------- */
 
 /* In parts of piece bytes, output over input if in_place; must be what the reference makes of it
@@ -854,6 +994,17 @@ START_TEST(threads_share_templates_and_the_pool)
 }
 END_TEST
 
+START_TEST(vectors_it_does_not_know_are_refused)
+{
+	struct fake_host f;
+
+	ck_assert_int_eq(open_with("mmx", &f), KCF_ARGUMENTS_BAD);
+	ck_assert_uint_eq(f.n_logged, 1);
+	f.desc = NULL;
+	fake_host_close(&f);
+}
+END_TEST
+
 START_TEST(instances_live_side_by_side)
 {
 	struct fake_host other;
@@ -889,7 +1040,7 @@ int main(void)
 	suite_add_tcase(suite, tc);
 	tcase_add_test(tc, rows_are_what_the_contract_allows);
 	tcase_add_test(tc, passes_its_known_answers);
-	tcase_add_test(tc, mixed_bursts_are_what_each_job_is_alone);
+	tcase_add_loop_test(tc, mixed_bursts_are_what_each_job_is_alone, 0, N(vectors));
 	tcase_add_loop_test(tc, bursts_of_one_row_are_what_each_job_is_alone, 0, N(kinds));
 	tcase_add_test(tc, an_empty_message_spoils_no_lane);
 	tcase_add_test(tc, dual_encrypts_then_macs_the_ciphertext);
@@ -899,10 +1050,13 @@ int main(void)
 	tcase_add_test(tc, padding_of_long_messages_is_judged_too);
 	tcase_add_test(tc, counters_wrap_in_all_their_128_bits);
 	tcase_add_test(tc, hashes_end_where_a_lane_ends);
+	tcase_add_loop_test(tc, nothing_outside_the_payload_is_touched, 0,
+			    (int)(N(kinds) * N(vectors)));
 	tcase_add_test(tc, parts_of_any_size_equal_the_whole);
 	tcase_add_test(tc, an_unfinished_block_is_an_error_of_final);
 	tcase_add_test(tc, hashes_have_no_contexts);
 	tcase_add_test(tc, threads_share_templates_and_the_pool);
+	tcase_add_test(tc, vectors_it_does_not_know_are_refused);
 	tcase_add_test(tc, instances_live_side_by_side);
 	return test_main(suite);
 }
