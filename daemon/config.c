@@ -14,7 +14,8 @@
 #include <unistd.h>
 #include "base/near.h"
 
-static const char *const sections[] = {"limits", "socket", "key", NULL};
+static const char *const sections[] = {"limits", "modules", "socket", "key", NULL};
+static const char *const modules_names[] = {"start", NULL};
 static const char *const socket_names[] = {"mode", "group", "overflow-uid", NULL};
 
 void config_init(struct config *c)
@@ -173,11 +174,41 @@ static bool on_socket(struct config_parser *p, const char *name, const char *val
 	return config_unknown(p, "name", name, config_nearest(name, socket_names));
 }
 
+static bool is_module_name(const char *name)
+{
+	return strlen(name) < 32 &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyz"
+			    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == strlen(name);
+}
+
+static bool on_modules(struct config_parser *p, const char *name, const char *value)
+{
+	struct config *c = p->config;
+	char text[CONFIG_MODULES * KCF_NAME_MAX], *rest = text, *word;
+	unsigned n = 0;
+
+	if (strcmp(name, "start") != 0)
+		return config_unknown(p, "name", name, config_nearest(name, modules_names));
+	snprintf(text, sizeof(text), "%s", value);
+	while ((word = strtok_r(rest, " \t,", &rest))) {
+		if (!is_module_name(word))
+			return config_fail(p, "\"%s\" is no module name (letters, digits, -)",
+					   word);
+		if (n == CONFIG_MODULES)
+			return config_fail(p, "at most %d modules are loaded at start",
+					   CONFIG_MODULES);
+		snprintf(c->module[n], sizeof(c->module[n]), "%s", word);
+		c->modules[n] = c->module[n];
+		n++;
+	}
+	return n || config_fail(p, "start needs a module name, such as openssl");
+}
+
 static bool on_section(struct config_parser *p, const char *section)
 {
 	snprintf(p->section, sizeof(p->section), "%s", section);
 	p->key = NULL;
-	if (!strcmp(section, "limits") || !strcmp(section, "socket"))
+	if (!strcmp(section, "limits") || !strcmp(section, "modules") || !strcmp(section, "socket"))
 		return true;
 	if (!strncmp(section, "key ", 4))
 		return config_key_begin(p, section + 4);
@@ -202,6 +233,8 @@ static int on_value(void *arg, const char *section, const char *name, const char
 		return config_key_value(p, name, value);
 	if (!strcmp(section, "limits"))
 		return on_limit(p, name, value);
+	if (!strcmp(section, "modules"))
+		return on_modules(p, name, value);
 	return on_socket(p, name, value);
 }
 
@@ -214,8 +247,9 @@ static bool see_section(struct config_parser *p, const char *line)
 	if (line[0] != '[')
 		return true;
 	if (!end || (size_t)(end - line) > sizeof(section))
-		return config_fail(p,
-				   "not understood; a section is [limits], [socket] or [key NAME]");
+		return config_fail(
+			p,
+			"not understood; a section is [limits], [modules], [socket] or [key NAME]");
 	memcpy(section, line + 1, (size_t)(end - line) - 1);
 	section[end - line - 1] = 0;
 	if (p->key && !config_key_end(p))

@@ -3,6 +3,7 @@
  * config - the configuration file: limits, the socket, named keys.
  *
  *   [limits]            any name of core/limits.h = number, or with K, M, G
+ *   [modules]           start = NAME ...
  *   [socket]            mode = 0666   group = NAME   overflow-uid = yes | no
  *   [key NAME]          file, uids, gids (one of the two), usage, pkcs1-decrypt, iv-generated
  *
@@ -20,6 +21,7 @@
 #define CONFIG_MAX_KEYS 256
 #define CONFIG_MAX_IDS  64
 #define CONFIG_MAX_LEN  (1024 * 1024)
+#define CONFIG_MODULES  8
 
 struct config_key {
 	char name[KCF_KEY_NAME_MAX + 1];
@@ -34,6 +36,8 @@ struct config_key {
 
 struct config {
 	struct limits limits;
+	char module[CONFIG_MODULES][KCF_NAME_MAX];
+	const char *modules[CONFIG_MODULES + 1]; /* to load at start; the first NULL: the standard ones */
 	mode_t socket_mode;
 	gid_t socket_group; /* (gid_t)-1: the process's */
 	bool overflow_uid;

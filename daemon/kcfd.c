@@ -101,11 +101,13 @@ static int start_loop(struct kcfd *k, uint64_t daemon_id)
 
 static bool start_core(struct kcfd *k, const struct kcfd_options *options, uint64_t daemon_id)
 {
-	struct core_config config = {.loop = &k->loop,
-				     .limits = options->config->limits,
-				     .module_dir = options->module_dir,
-				     .events = &k->api.events,
-				     .daemon_id = daemon_id};
+	struct core_config config = {
+		.loop = &k->loop,
+		.limits = options->config->limits,
+		.module_dir = options->module_dir,
+		.modules = options->config->modules[0] ? options->config->modules : NULL,
+		.events = &k->api.events,
+		.daemon_id = daemon_id};
 	enum kcf_status status = core_new(&config, &k->core);
 
 	if (status != KCF_SUCCESS) {

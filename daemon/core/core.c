@@ -140,7 +140,7 @@ enum kcf_status core_new(const struct core_config *config, struct core **ret)
 		/* the process ends with this; handles that were made die with the loop */
 		return KCF_HOST_MEMORY;
 	}
-	loads_init(core);
+	loads_init(core, config->modules);
 	*ret = core;
 	return KCF_SUCCESS;
 }

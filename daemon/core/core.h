@@ -37,12 +37,15 @@ struct core_config {
 	uv_loop_t *loop;
 	struct limits limits;
 	const char *module_dir;
+	/* Software modules to load at once, ended by NULL: the first must be, the others where
+	 * they are built and the machine is fit for them. NULL: openssl, multibuffer. */
+	const char *const *modules;
 	const struct core_events *events;
 	uint64_t daemon_id;
 };
 
-/* KCF_SUCCESS or why not. Finds the manifests in module_dir; loads nothing but the default software
- * provider(s). */
+/* KCF_SUCCESS or why not. Finds the manifests in module_dir; loads nothing but
+ * config->modules. */
 enum kcf_status core_new(const struct core_config *config, struct core **ret);
 /* Take no more work, cancel what waits, wait for what runs: every request has completed when this
  * returns. Owners can then let go of what they hold; core_free does this first if it was not done.

@@ -15,8 +15,7 @@
 #include <unistd.h>
 #include "core/private.h"
 
-#define DEFAULT_MODULE "openssl"
-#define MANIFEST_MAX   65536
+#define MANIFEST_MAX 65536
 
 struct manifest {
 	struct list link;
@@ -401,16 +400,23 @@ void core_load(struct core *core, const char *name, const char *instance,
 
 /* ---- beginning and end ---- */
 
-enum kcf_status loads_init(struct core *core)
+static const struct manifest *manifest_find(struct core *core, const char *module)
 {
-	enum kcf_status status;
-	struct load *l;
+	list_for_each(l, &core->manifests)
+	{
+		const struct manifest *m = list_entry(l, struct manifest, link);
 
-	list_init(&core->manifests);
-	list_init(&core->loads);
-	list_init(&core->failures);
-	manifests_read(core);
-	l = load_new(core, DEFAULT_MODULE, DEFAULT_MODULE, NULL, 0);
+		if (!strcmp(m->module, module))
+			return m;
+	}
+	return NULL;
+}
+
+static enum kcf_status load_standard(struct core *core, const char *module)
+{
+	struct load *l = load_new(core, module, module, NULL, 0);
+	enum kcf_status status;
+
 	if (!l)
 		return KCF_HOST_MEMORY;
 	if (load_open(l) == KCF_SUCCESS && l->loaded->desc->kind == KCF_SOFTWARE)
@@ -420,6 +426,24 @@ enum kcf_status loads_init(struct core *core)
 	if (status != KCF_SUCCESS)
 		l->host->base.log(&l->host->base, KCF_LOG_ERROR, "not loaded: %s", l->err.text);
 	load_end(l);
+	return status;
+}
+
+enum kcf_status loads_init(struct core *core, const char *const *modules)
+{
+	static const char *const standard[] = {"openssl", "multibuffer", NULL};
+	enum kcf_status status;
+
+	list_init(&core->manifests);
+	list_init(&core->loads);
+	list_init(&core->failures);
+	manifests_read(core);
+	if (!modules)
+		modules = standard;
+	status = load_standard(core, modules[0]);
+	for (unsigned i = 1; status == KCF_SUCCESS && modules[i]; i++)
+		if (modules != standard || manifest_find(core, modules[i]))
+			load_standard(core, modules[i]);
 	return status;
 }
 

@@ -108,7 +108,7 @@ static inline struct provider *provider_of(const struct prepared *prepared)
 /* ---- load.c ---- */
 
 /* Read the manifests; load the default software provider. */
-enum kcf_status loads_init(struct core *core);
+enum kcf_status loads_init(struct core *core, const char *const *modules);
 void loads_deinit(struct core *core);
 /* Is there a module, not loaded, that offers this name? Then start loading it (or join the load
  * under way): KCF_QUEUED, and parked requests and finders go on when it is there. Else

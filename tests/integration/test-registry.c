@@ -25,7 +25,7 @@ static void setup(void)
 					     .event_arg = &done};
 
 	collect_init(&done);
-	harness_kcfd_start(&kcfd, NULL);
+	harness_kcfd_start_config(&kcfd, "[modules]\nstart = openssl\n", NULL);
 	options.socket = kcfd.socket;
 	ck_assert_int_eq(kcf_client_open(&options, &client), KCF_SUCCESS);
 	in = kcf_flat(data, sizeof(data));

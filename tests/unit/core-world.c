@@ -27,8 +27,11 @@ static void on_alive(uv_timer_t *t)
 void world_setup(void)
 {
 	static const struct core_events events = {.event = on_event, .room = on_room};
-	struct core_config config = {
-		.loop = &world.loop, .module_dir = TEST_MODULE_DIR, .events = &events};
+	static const char *const openssl[] = {"openssl", NULL};
+	struct core_config config = {.loop = &world.loop,
+				     .module_dir = TEST_MODULE_DIR,
+				     .modules = openssl,
+				     .events = &events};
 
 	memset(&world, 0, sizeof(world));
 	if (!world_limits.connections)

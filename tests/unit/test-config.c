@@ -128,6 +128,27 @@ START_TEST(refuses_lines_that_are_too_long)
 }
 END_TEST
 
+START_TEST(reads_the_modules_to_start_with)
+{
+	ACCEPTS("");
+	ck_assert_ptr_null(config.modules[0]);
+	again();
+	ACCEPTS("[modules]\nstart = openssl, nettle multibuffer\n");
+	ck_assert_str_eq(config.modules[0], "openssl");
+	ck_assert_str_eq(config.modules[1], "nettle");
+	ck_assert_str_eq(config.modules[2], "multibuffer");
+	ck_assert_ptr_null(config.modules[3]);
+	again();
+	REFUSES("[modules]\nstart = ../openssl\n", "no module name");
+	again();
+	REFUSES("[modules]\nstart = a b c d e f g h i\n", "at most 8 modules");
+	again();
+	REFUSES("[modules]\nstart =\n", "needs a module name");
+	again();
+	REFUSES("[modules]\nstrat = openssl\n", "did you mean \"start\"?");
+}
+END_TEST
+
 START_TEST(reads_the_sockets_access)
 {
 	ACCEPTS("[socket]\nmode = 0660\ngroup = root\noverflow-uid = yes\n");
@@ -265,6 +286,7 @@ int main(void)
 	tcase_add_test(t, refuses_a_name_given_twice);
 	tcase_add_test(t, refuses_lines_that_are_nothing);
 	tcase_add_test(t, refuses_lines_that_are_too_long);
+	tcase_add_test(t, reads_the_modules_to_start_with);
 	tcase_add_test(t, reads_the_sockets_access);
 	tcase_add_test(t, reads_keys_with_their_policy);
 	tcase_add_test(t, finds_key_files_among_the_credentials);
