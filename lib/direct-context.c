@@ -502,7 +502,7 @@ static enum kcf_status halves_find(struct direct *d, const struct kcf_how *how,
 	if (!h->dual) {
 		status = half_find(d, how->mech, how->key, &h->main);
 		if (status == KCF_SUCCESS)
-			half_order(d, &h->main, req, op_classes[how->op], 0);
+			half_order(d, &h->main, req, op_classes[how->op], LEN_UNKNOWN);
 		return status;
 	}
 	status = half_find(d, how->dual->cipher, how->dual->cipher_key, &h->main);
@@ -510,8 +510,8 @@ static enum kcf_status halves_find(struct direct *d, const struct kcf_how *how,
 		status = half_find(d, how->dual->mac, how->dual->mac_key, &h->mac);
 	if (status != KCF_SUCCESS)
 		return status;
-	half_order(d, &h->main, req, KCF_CLASS_CIPHER, 0);
-	half_order(d, &h->mac, req, KCF_CLASS_MAC, 0);
+	half_order(d, &h->main, req, KCF_CLASS_CIPHER, LEN_UNKNOWN);
+	half_order(d, &h->mac, req, KCF_CLASS_MAC, LEN_UNKNOWN);
 	return h->mac.n ? KCF_SUCCESS : h->mac.none;
 }
 

@@ -11,6 +11,7 @@
 #include <string.h>
 #include "direct-private.h"
 
+#define STREAM_LEN   16384u            /* what a context is judged by */
 #define COST_LEN_MAX ((size_t)1 << 30) /* beyond it all sizes cost the same */
 #define KCFD_WAY_NS  10000u            /* to kcfd and back, what does not run here */
 
@@ -153,6 +154,8 @@ static struct line place_line(const struct direct *d, const struct direct_plan *
 
 static uint64_t line_ns(struct line l, size_t len)
 {
+	if (len == LEN_UNKNOWN)
+		len = STREAM_LEN;
 	return l.setup_ns + (len < COST_LEN_MAX ? len : COST_LEN_MAX) * l.ns_per_kib / 1024;
 }
 
@@ -188,7 +191,7 @@ static struct rank rank_by_mode(struct direct *d, const struct direct_plan *p,
 	}
 	if (!s->hardware)
 		return (struct rank){1, line_ns(place_line(d, p, s, q->company), q->len)};
-	if (p->mode == MODE_HARDWARE_FIRST && q->len >= threshold(d, p))
+	if (p->mode == MODE_HARDWARE_FIRST && q->len >= threshold(d, p) && q->len != LEN_UNKNOWN)
 		return (struct rank){0, load};
 	return (struct rank){2, load};
 }
@@ -230,7 +233,7 @@ unsigned plan_order(struct direct *d, const struct direct_plan *p, const struct 
 			key = true;
 			continue;
 		}
-		if (q->len > s->max_input) {
+		if (q->len > s->max_input && q->len != LEN_UNKNOWN) {
 			size = true;
 			continue;
 		}

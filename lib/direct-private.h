@@ -16,6 +16,7 @@
 
 #define DIRECT_ASYNC_MAX_NS                                                                        \
 	200000u            /* an asynchronous call computes in the caller's thread below this */
+#define LEN_UNKNOWN   SIZE_MAX /* at the beginning of a context */
 #define PLAN_FAST     2u   /* providers a plan can lead to without a walk */
 #define DIRECT_HIDDEN 256u /* fixed mechanism numbers below this have a hidden template each */
 
