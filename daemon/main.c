@@ -17,6 +17,7 @@
 
 #define EXIT_USAGE  2
 #define EXIT_CONFIG 3
+#define MAX_SETS    32u
 
 enum { OPT_CHECK = 256, OPT_READY, OPT_VERSION, OPT_FOREGROUND };
 
@@ -24,6 +25,7 @@ static const struct option long_options[] = {
 	{"socket", required_argument, NULL, 's'},
 	{"config", required_argument, NULL, 'c'},
 	{"modules", required_argument, NULL, 'm'},
+	{"set", required_argument, NULL, 'S'},
 	{"foreground", no_argument, NULL, OPT_FOREGROUND},
 	{"check-config", no_argument, NULL, OPT_CHECK},
 	{"ready-fd", required_argument, NULL, OPT_READY},
@@ -38,6 +40,7 @@ static const char usage[] =
 	"  -s, --socket PATH    listen there (" KCF_SOCKET_PATH ")\n"
 	"  -c, --config FILE    read this configuration; without it defaults count\n"
 	"  -m, --modules DIR    provider modules (" KCF_MODULE_DIR ")\n"
+	"  -S, --set NAME=N     a limit, before that of the configuration; as often as needed\n"
 	"      --foreground     stay in the foreground; kcfd always does\n"
 	"      --check-config   read the configuration, say what is wrong with it, end\n"
 	"      --ready-fd N     write a byte to descriptor N when clients can connect\n"
@@ -48,6 +51,8 @@ static const char usage[] =
 struct arguments {
 	struct kcfd_options options;
 	const char *config_path;
+	const char *sets[MAX_SETS]; /* NAME=N */
+	unsigned n_sets;
 	bool check;
 };
 
@@ -70,7 +75,7 @@ static int parse(int argc, char **argv, struct arguments *a)
 {
 	int opt;
 
-	while ((opt = getopt_long(argc, argv, "s:c:m:vh", long_options, NULL)) != -1) {
+	while ((opt = getopt_long(argc, argv, "s:c:m:S:vh", long_options, NULL)) != -1) {
 		switch (opt) {
 		case 's':
 			a->options.socket = optarg;
@@ -80,6 +85,13 @@ static int parse(int argc, char **argv, struct arguments *a)
 			break;
 		case 'm':
 			a->options.module_dir = optarg;
+			break;
+		case 'S':
+			if (a->n_sets == MAX_SETS) {
+				fputs("kcfd: too many --set\n", stderr);
+				return EXIT_USAGE;
+			}
+			a->sets[a->n_sets++] = optarg;
 			break;
 		case 'v':
 			log_set_level(KCF_LOG_DEBUG);
@@ -112,16 +124,26 @@ static int parse(int argc, char **argv, struct arguments *a)
 	return -1;
 }
 
-static bool read_config(const char *path, struct config *config)
+static bool read_config(const struct arguments *a, struct config *config)
 {
+	const char *path = a->config_path;
 	char err[1024] = "";
 
 	if (path && !config_read(config, path, err, sizeof(err))) {
 		log_error("%s", err);
 		return false;
 	}
+	for (unsigned i = 0; i < a->n_sets; i++) {
+		char text[256];
+
+		snprintf(text, sizeof(text), "[limits]\n%s\n", a->sets[i]);
+		if (!config_parse(config, text, "--set", ".", err, sizeof(err))) {
+			log_error("%s", err);
+			return false;
+		}
+	}
 	if (!config_check_limits(&config->limits, err, sizeof(err))) {
-		log_error("%s: %s", path ? path : "defaults", err);
+		log_error("%s: %s", path ? path : "limits", err);
 		return false;
 	}
 	return true;
@@ -138,7 +160,7 @@ int main(int argc, char **argv)
 	if (status >= 0)
 		return status;
 	config_init(&config);
-	if (!read_config(a.config_path, &config))
+	if (!read_config(&a, &config))
 		status = EXIT_CONFIG;
 	else if (a.check)
 		status = EXIT_SUCCESS;
