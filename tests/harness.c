@@ -90,7 +90,8 @@ static void spawn(struct harness_kcfd *h, const char *const extra_args[])
 	char ready_text[16], config[96];
 	const char *const args[] = {kcfd_path(),  "--foreground", "--socket",
 				    h->socket,    "--modules",    module_dir(),
-				    "--ready-fd", ready_text,     NULL};
+				    "--ready-fd", ready_text,     "--set",
+				    "measure=0",  NULL};
 	char *argv[MAX_ARGS] = {NULL};
 	unsigned n = 0;
 	int ready[2], log;

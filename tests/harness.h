@@ -25,7 +25,8 @@ struct harness_kcfd {
 	char log[96];    /* its standard error */
 };
 
-/* extra_args: NULL-terminated, may be NULL; a later one wins. Fails the test if kcfd does not come
+/* extra_args: NULL-terminated, may be NULL; a later one wins. Without "--set", "measure=1" there kcfd
+ * gives devices no jobs of its own, so that a test may count theirs. Fails the test if kcfd does not come
  * up. KCF_TEST_KCFD and KCF_TEST_MODULES replace the built program and module directory. */
 void harness_kcfd_start(struct harness_kcfd *h, const char *const extra_args[]);
 /* The same with a configuration file of this text. */

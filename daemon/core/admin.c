@@ -269,6 +269,7 @@ static enum kcf_status set_threshold(struct core *core, const char *name, const 
 		return KCF_NOT_FOUND;
 	if (!strcmp(value, "auto")) {
 		mech_auto_threshold(core, m);
+		measure_first_use(core, m);
 		return KCF_SUCCESS;
 	}
 	if (!strcmp(value, "never"))

@@ -134,6 +134,7 @@ enum kcf_status core_new(const struct core_config *config, struct core **ret)
 	core->events = config->events ? *config->events : no_events;
 	core->module_dir = strdup(config->module_dir);
 	init_lists(core);
+	measure_init(core);
 	queue_init(&core->software, core->limits.software_queue);
 	if (!core->module_dir || !trace_init(&core->trace, core->limits.trace) ||
 	    table_writer_init(&core->table, config->daemon_id) < 0 || init_handles(core) < 0) {
@@ -213,6 +214,7 @@ void core_free(struct core *core)
 		return;
 	core_stop(core);
 	__atomic_store_n(&core->table.t->closed, 1, __ATOMIC_RELEASE);
+	measure_deinit(core);
 	providers_deinit(core); /* their offers leave the mechanisms */
 	mechs_deinit(core);
 	loads_deinit(core);

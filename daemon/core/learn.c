@@ -4,11 +4,24 @@
 #include "core/private.h"
 #include "core/work.h"
 
+#define TOGETHER     16 /* fractions of a job */
+#define TOGETHER_ON  (4 * TOGETHER)
+#define TOGETHER_OFF (2 * TOGETHER)
+
 #define COMPANY 8u /* jobs of one submit that are company, where the row does not say */
 
 bool learn_wants(struct core *core)
 {
 	return ++core->learn_tick % LEARN_EVERY == 0;
+}
+
+void learn_company(struct mech *m, unsigned n)
+{
+	m->together += ((int32_t)n * TOGETHER - m->together) / 8;
+	if (m->together >= TOGETHER_ON)
+		m->company = true;
+	else if (m->together < TOGETHER_OFF)
+		m->company = false;
 }
 
 static bool teaches(const struct request *r)

@@ -11,10 +11,13 @@
 
 #define LEARN_EVERY 16u
 
+struct mech;
 struct offer;
 
-/* Is the submit that comes now to be looked at? */
+/* Is the submit that comes now, or was, to be looked at? */
 bool learn_wants(struct core *core);
+/* n jobs of m were done by one submit: is this what those that come will find? */
+void learn_company(struct mech *m, unsigned n);
 /* n jobs of one submit took ns together. */
 void learn_submit(struct core *core, struct request *const *rs, unsigned n, uint64_t ns);
 /* The same for n jobs of one offer that all went well; bytes: of all. */

@@ -39,6 +39,7 @@ static struct mech *mech_new(struct core *core, const char *name, uint32_t numbe
 	m->index = t->n_rows;
 	m->classes = classes;
 	m->param_kind = param_kind;
+	list_init(&m->due);
 	m->threshold = MECH_THRESHOLD;
 	m->mode = t->mode;
 	strncpy(m->name, name, sizeof(m->name) - 1);
@@ -142,12 +143,29 @@ static void store_threshold(struct core *core, struct mech *m, uint32_t bytes,
 	__atomic_store_n(&core->table.t->thresholds[m->index], bytes, __ATOMIC_RELAXED);
 }
 
-void mech_auto_threshold(struct core *core, struct mech *m)
+static unsigned n_hardware_of(const struct mech *m)
 {
-	unsigned n_hardware = 0;
+	unsigned n = 0;
 
 	for (unsigned i = 0; i < m->n_offers; i++)
-		n_hardware += m->offers[i]->provider->hardware;
+		n += m->offers[i]->provider->hardware;
+	return n;
+}
+
+void mech_measured(struct core *core, struct mech *m, bool all)
+{
+	unsigned n_hardware = n_hardware_of(m);
+
+	if (m->threshold_from != THRESHOLD_SET && n_hardware && n_hardware < m->n_offers)
+		store_threshold(core, m, expected_threshold(core, m),
+				all ? THRESHOLD_MEASURED : THRESHOLD_ESTIMATED);
+}
+
+void mech_auto_threshold(struct core *core, struct mech *m)
+{
+	unsigned n_hardware = n_hardware_of(m);
+
+	measure_again(core, m);
 	if (n_hardware && n_hardware == m->n_offers)
 		store_threshold(core, m, 0, THRESHOLD_ONLY_HARDWARE);
 	else if (!n_hardware || mech_is_measurable(m))
@@ -158,6 +176,7 @@ void mech_auto_threshold(struct core *core, struct mech *m)
 
 static void offers_changed(struct core *core, struct mech *m)
 {
+	measure_again(core, m);
 	if (m->threshold_from != THRESHOLD_SET)
 		mech_auto_threshold(core, m);
 }

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "core/core.h"
+#include "core/measure.h"
 #include "spi/cost.h"
 #include "spi/queue.h"
 
@@ -48,8 +49,12 @@ struct mech {
 	uint32_t threshold;
 	enum threshold_from threshold_from;
 	uint64_t turn;      /* decisions between several candidates */
+	int32_t together;   /* jobs of one submit lately, in sixteenths */
+	bool company;       /* which is many */
 	unsigned n_offers;
 	struct offer *offers[TABLE_OFFERS]; /* in order of registration */
+	struct list due; /* to be measured */
+	enum measure_state measure;
 	struct tmpl *keyless;               /* shared by all requests without key, or NULL */
 };
 
@@ -80,6 +85,8 @@ void mech_set_mode(struct core *core, struct mech *m, enum table_mode mode);
 void mech_publish_cost(struct core *core, const struct offer *offer);
 /* The administrator's, until mech_auto_threshold(). */
 void mech_set_threshold(struct core *core, struct mech *m, uint32_t bytes);
+/* What its offers take is known now; all: or else of some only what they say themselves. */
+void mech_measured(struct core *core, struct mech *m, bool all);
 void mech_auto_threshold(struct core *core, struct mech *m);
 const char *mech_threshold_word(const struct mech *m);
 /* May its work be tried with data of kcfd's own? */

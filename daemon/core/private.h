@@ -10,6 +10,7 @@
 #include "core/core.h"
 #include "core/consumer.h"
 #include "core/key.h"
+#include "core/measure.h"
 #include "core/mech.h"
 #include "core/provider.h"
 #include "core/sched.h"
@@ -51,6 +52,7 @@ struct core {
 	struct list tmpls;
 	struct stats stats;
 	struct trace trace;
+	struct measure measure;
 
 	/* the scheduler */
 	struct list live;     /* every request from submit to complete */
@@ -127,11 +129,10 @@ uint64_t sched_software_wait_ns(const struct core *core);
 uint64_t sched_device_wait_ns(const struct provider *p);
 /* Would software be the first to do len bytes with t? */
 bool sched_prefers_software(const struct request *r, const struct tmpl *t, size_t len);
-/* The software that is first to do len bytes at once, as one of many; NULL: nobody, or it takes a
- * decision of its own each time (a device might do it, turns are passed on). mac: of a dual
- * operation, which it is to do in one. */
-struct offer *sched_software_alone(struct core *core, struct consumer *c, struct tmpl *t,
-				   struct tmpl *mac, uint16_t op, size_t len);
+struct quick_op;
+/* The software that is first to do op at once; NULL: nobody, or it takes a decision of its own each
+ * time (a device might do it, turns are passed on). A dual operation it is to do in one. */
+struct offer *sched_software_alone(struct core *core, const struct quick_op *op);
 /* May the key of t be used for op (mac: as the MAC of a dual one), single-part and without a
  * generated nonce? */
 enum kcf_status sched_key_permits(const struct tmpl *t, uint16_t op, bool mac);

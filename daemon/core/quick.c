@@ -43,10 +43,10 @@ static bool prepare(struct tmpl *t, const struct offer *offer, struct prepared *
 
 static void plan_make(struct core *core, const struct quick_op *op, struct quick_plan *plan)
 {
-	struct offer *offer = sched_software_alone(core, op->consumer, op->tmpl, op->tmpl2, op->op,
-						   op->in.iov_len);
+	struct offer *offer = sched_software_alone(core, op);
 
-	*plan = (struct quick_plan){.op = op->op};
+	measure_first_use(core, op->tmpl->mech);
+	*plan = (struct quick_plan){.op = op->op, .company = op->company};
 	if (offer && offer->desc->flags & KCF_ROW_SHORT &&
 	    sched_key_permits(op->tmpl, op->op, false) == KCF_SUCCESS &&
 	    prepare(op->tmpl, offer, &plan->prepared))
@@ -54,11 +54,13 @@ static void plan_make(struct core *core, const struct quick_op *op, struct quick
 	plan->plans = core->plans;
 }
 
-static const struct quick_plan *plan_of(struct core *core, const struct quick_op *op)
+static const struct quick_plan *plan_of(struct core *core, struct quick_op *op)
 {
 	struct quick_plan *plan = &op->tmpl->plan[op->op & 1][class_of(op->in.iov_len)];
 
-	if (plan->plans != core->plans || plan->op != op->op || ++plan->uses > USES)
+	op->company = op->queued || op->tmpl->mech->company;
+	if (plan->plans != core->plans || plan->op != op->op || plan->company != op->company ||
+	    ++plan->uses > USES)
 		plan_make(core, op, plan);
 	return plan;
 }
@@ -132,6 +134,11 @@ static bool place(struct core *core, struct quick_op *op)
 	       place_one(core, &op->mac, true, false, &op->work_mac);
 }
 
+static const struct cost_line *line_of(const struct offer *offer, bool company)
+{
+	return company ? &offer->burst.line : &offer->alone.line;
+}
+
 /* The next decision asks a loser: that takes a walk. */
 static bool is_probe(struct mech *m)
 {
@@ -161,7 +168,7 @@ bool quick_take(struct core *core, struct quick_op *op)
 	op->offer = plan->offer;
 	op->prepared = plan->prepared;
 	op->prepared_mac = NULL;
-	cost = cost_expect(&op->offer->burst.line, op->in.iov_len);
+	cost = cost_expect(line_of(op->offer, op->company), op->in.iov_len);
 	if (!fits(core, op, cost) || (is_dual(op) && !find_mac(op, op->offer)) ||
 	    consumer_charge(op->consumer, CHARGE_REQUEST, 1) != KCF_SUCCESS)
 		return false;
@@ -257,17 +264,21 @@ static void count(struct core *core, struct quick_op *op, uint64_t took)
 }
 
 /* The others that offer it, as they stand now. */
-static void trace_offers(struct trace_entry *e, const struct offer *chosen, size_t len)
+static void trace_offers(struct trace_entry *e, const struct quick_op *op)
 {
-	const struct mech *m = chosen->mech;
+	const struct mech *m = op->offer->mech;
 
-	for (unsigned i = 0; i < m->n_offers; i++)
+	for (unsigned i = 0; i < m->n_offers; i++) {
+		const struct cost_line *line = line_of(m->offers[i], op->company);
+		bool chosen = m->offers[i] == op->offer;
+
 		e->considered[i] = (struct trace_considered){
 			.row1 = (uint8_t)(m->offers[i]->provider->row + 1),
-			.why = m->offers[i] == chosen ? WHY_CHOSEN : WHY_NOT_REACHED,
-			.place = m->offers[i] == chosen,
-			.cost_ns = (uint32_t)cost_expect(&m->offers[i]->burst.line, len),
-			.line = m->offers[i]->burst.line};
+			.why = chosen ? WHY_CHOSEN : WHY_NOT_REACHED,
+			.place = chosen,
+			.cost_ns = (uint32_t)cost_expect(line, op->in.iov_len),
+			.line = *line};
+	}
 	e->n_considered = (uint8_t)m->n_offers;
 }
 
@@ -285,7 +296,7 @@ static void trace(struct core *core, const struct quick_op *op, unsigned n, uint
 	e->bytes = op->in.iov_len;
 	e->mode = (uint8_t)op->offer->mech->mode;
 	e->threshold = op->offer->mech->threshold;
-	trace_offers(e, op->offer, op->in.iov_len);
+	trace_offers(e, op);
 	e->chosen = (uint8_t)op->provider_row1;
 	e->place = STAT_KCFD;
 	e->queue_hops = op->queued;
@@ -320,6 +331,7 @@ static void run_group(struct core *core, struct burst *b, unsigned group)
 	}
 	if (sample && !is_dual(first))
 		learn_jobs(core, first->offer, g->n, bytes, core->now_ns - begun);
+	learn_company(first->offer->mech, g->n);
 	stat_submit(first->offer->stat, g->n, first->offer->desc->lanes);
 	stat_histogram_add(first->offer->stat->wait, 0, g->n);
 	stat_histogram_add(first->offer->stat->service, took, g->n);

@@ -35,6 +35,7 @@ struct quick_op {
 	bool again; /* nobody had it: to be submitted as a request after all */
 	/* quick's own */
 	struct offer *offer;
+	bool company; /* it was chosen as one of many */
 	struct prepared *prepared, *prepared_mac;
 	struct iovec work_in, work_out, work_mac; /* where the job reads and writes */
 	struct kcf_job job;

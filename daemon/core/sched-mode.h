@@ -11,7 +11,8 @@
 #include "core/private.h"
 #include "spi/cost.h"
 
-#define MODE_PROBE 256u /* one decision in so many asks a loser first, in mode adaptive */
+#define MODE_STREAM 16384u /* bytes by which the beginning of a context is judged */
+#define MODE_PROBE  256u   /* one decision in so many asks a loser first, in mode adaptive */
 
 struct candidate {
 	struct offer *offer;

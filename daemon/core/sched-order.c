@@ -60,10 +60,10 @@ void order_begin(struct order *o, struct core *core, const struct request *r, st
 	o->r = r;
 	o->mech = mech;
 	o->size = size;
-	o->bytes = size == SIZE_MAX ? 0 : size;
+	o->bytes = size == SIZE_MAX ? MODE_STREAM : size;
 	o->extra_ns = 0;
 	o->software_wait_ns = sched_software_wait_ns(core);
-	o->company = work_in_company(core, r);
+	o->company = work_in_company(core, r, mech);
 	o->probe = false;
 	o->n = 0;
 }

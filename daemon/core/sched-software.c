@@ -32,9 +32,11 @@ static void note_submits(struct core *core, struct request *const *rs, unsigned 
 		uint64_t ns = 0;
 
 		company = s->company ? s->company : 1;
-		if (s->company)
+		if (s->company) {
 			stat_submit(s->offer->stat, s->company, s->offer->desc->lanes);
-		if (!s->company || !learn_wants(core))
+			learn_company(s->stage.mech, s->company);
+		}
+		if (!s->company || !(learn_wants(core) || s->own))
 			continue;
 		for (unsigned k = 0; k < company; k++)
 			ns += rs[i + k]->sched->job_ns;

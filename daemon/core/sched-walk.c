@@ -10,6 +10,7 @@
 #include <string.h>
 #include "core/context.h"
 #include "core/private.h"
+#include "core/quick.h"
 #include "core/sched-mode.h"
 #include "core/work.h"
 
@@ -146,23 +147,23 @@ static bool does_both(const struct offer *cipher, const struct tmpl *mac)
 	return false;
 }
 
-struct offer *sched_software_alone(struct core *core, struct consumer *c, struct tmpl *t,
-				   struct tmpl *mac, uint16_t op, size_t len)
+struct offer *sched_software_alone(struct core *core, const struct quick_op *op)
 {
-	struct mech *m = t->mech;
-	struct request_data in = {.len = len};
+	struct mech *m = op->tmpl->mech;
+	struct request_data in = {.len = op->in.iov_len};
 	struct request_sched s = {.core = core,
-				  .stage = {.op = op, .tmpl = t, .mech = m, .in = &in}};
-	struct request r = {.op = op, .consumer = c, .sched = &s, .flags = REQUEST_ALWAYS_QUEUE};
+				  .stage = {.op = op->op, .tmpl = op->tmpl, .mech = m, .in = &in}};
+	struct request r = {.op = op->op, .consumer = op->consumer, .sched = &s};
 	struct order o;
 
-	order_begin(&o, core, &r, m, len);
+	order_begin(&o, core, &r, m, op->in.iov_len);
+	o.company = op->company;
 	for (unsigned i = 0; i < m->n_offers; i++) {
 		if (judge(&r, m->offers[i]) != WHY_CHOSEN)
 			continue;
 		if (m->offers[i]->provider->hardware)
 			return NULL;
-		if (!mac || does_both(m->offers[i], mac))
+		if (!op->tmpl2 || does_both(m->offers[i], op->tmpl2))
 			order_add(&o, i);
 	}
 	order_end(&o);
@@ -199,7 +200,7 @@ static void walk_collect(struct walk *w)
 	struct order *o = &w->o;
 
 	order_begin(o, w->core, w->r, m, size_of(w->r));
-	if (!w->r->n_steps)
+	if (o->size != SIZE_MAX && !w->r->n_steps)
 		o->bytes = work_bytes(w->r);
 	o->extra_ns = work_extra_ns(w->r);
 	for (unsigned i = 0; i < m->n_offers; i++) {
@@ -230,7 +231,7 @@ static void walk_begin(struct walk *w, struct core *core, struct request *r)
 	w->r = r;
 	w->full_row1 = 0;
 	memset(w->why_not, 0, sizeof(w->why_not));
-	w->trace = trace_new(&core->trace);
+	w->trace = r->sched->own ? &core->measure.trace : trace_new(&core->trace);
 	w->trace->id = r->id;
 	w->trace->uid = r->consumer->uid;
 	w->trace->mech = st->mech->number;
@@ -240,12 +241,13 @@ static void walk_begin(struct walk *w, struct core *core, struct request *r)
 	r->sched->trace = w->trace->number;
 }
 
-/* Of the job that comes now: of several steps one was not what the candidate was judged by. */
+/* Of the job that comes now: the first of several was not what the candidate was judged by. */
 static uint64_t walk_cost(const struct walk *w, unsigned i)
 {
 	const struct candidate *c = &w->o.c[i];
 
-	return w->r->n_steps ? work_cost_ns(w->core, w->r, c->offer) : c->cost_ns;
+	return w->o.size == SIZE_MAX || w->r->n_steps ? work_cost_ns(w->core, w->r, c->offer)
+						      : c->cost_ns;
 }
 
 /* Take candidate i: reference its prepared template. KCF_QUEUED: it is being made, r is parked. */
@@ -407,6 +409,7 @@ void sched_route(struct core *core, struct request *r)
 		sched_finish(core, r, KCF_CANCELED);
 		return;
 	}
+	measure_first_use(core, r->sched->stage.mech);
 	walk_begin(&w, core, r);
 	walk_collect(&w);
 	if (!w.o.n) {

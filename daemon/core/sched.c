@@ -305,6 +305,8 @@ static void count(struct core *core, struct request *r)
 	struct trace_entry *e = trace_find(&core->trace, s->trace);
 	size_t bytes = r->in.len;
 
+	if (s->own)
+		return;
 	for (uint32_t i = 0; i < r->n_steps; i++)
 		if (r->steps[i].kind == KCF_STEP_UPDATE)
 			bytes += r->steps[i].in.len;

@@ -68,6 +68,7 @@ struct request_sched {
 	bool finished;   /* on core's list, complete not yet called */
 	bool outside;    /* never became part of its context */
 	bool load_tried; /* parked once for a module */
+	bool own;        /* of kcfd itself: neither counted nor traced */
 	uint8_t dual_step;      /* 0, 1 */
 	uint32_t step;          /* of steps */
 	struct context *hidden; /* of steps */

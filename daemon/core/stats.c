@@ -158,6 +158,8 @@ static void caller_merge(struct core *core, struct caller *caller, struct consum
 	if (!last)
 		return;
 	row = caller_stat(core, count);
+	if (mech_by_number(core, count->mech))
+		measure_first_use(core, mech_by_number(core, count->mech));
 	add_saturating(&row->ops, grown(count->ops, last->ops));
 	add_saturating(&row->bytes, grown(count->bytes, last->bytes));
 	add_saturating(&row->errors, grown(count->errors, last->errors));

@@ -28,6 +28,7 @@ struct quick_plan {
 	struct prepared *prepared;
 	uint32_t uses;
 	uint16_t op;
+	bool company; /* by what one of many costs */
 };
 
 #define QUICK_CLASSES 3u

@@ -60,15 +60,15 @@ uint64_t work_extra_ns(const struct request *r)
 	return more < UINT64_MAX / 4 ? more : UINT64_MAX / 4;
 }
 
-bool work_in_company(const struct core *core, const struct request *r)
+bool work_in_company(const struct core *core, const struct request *r, const struct mech *m)
 {
-	return r->flags & REQUEST_ALWAYS_QUEUE || core->software.depth > 0 ||
+	return m->company || r->flags & REQUEST_ALWAYS_QUEUE || core->software.depth > 0 ||
 	       !list_empty(&core->turn);
 }
 
 uint64_t work_cost_ns(const struct core *core, const struct request *r, const struct offer *offer)
 {
-	bool burst = !offer->provider->hardware && work_in_company(core, r);
+	bool burst = !offer->provider->hardware && work_in_company(core, r, offer->mech);
 
 	return cost_expect(burst ? &offer->burst.line : &offer->alone.line, work_bytes(r)) +
 	       work_extra_ns(r);

@@ -18,6 +18,6 @@ size_t work_bytes(const struct request *r);
 /* What the parameter asks for, in time. */
 uint64_t work_extra_ns(const struct request *r);
 /* Will it run together with others? Then what one of a burst costs counts. */
-bool work_in_company(const struct core *core, const struct request *r);
+bool work_in_company(const struct core *core, const struct request *r, const struct mech *m);
 /* What r's present stage is expected to take with this offer. */
 uint64_t work_cost_ns(const struct core *core, const struct request *r, const struct offer *offer);

@@ -394,6 +394,37 @@ START_TEST(work_teaches_what_it_takes)
 }
 END_TEST
 
+START_TEST(many_jobs_of_one_submit_make_those_that_come_company)
+{
+	const struct mech *m = sha->mech;
+
+	costs_of("openssl", 1000, 1000);
+	costs_of("nettle", 2000, 2000);
+	costs(&offer_of("nettle")->burst, 200, 200);
+	for (unsigned k = 0; k < 5; k++) {
+		for (unsigned i = 0; i < 16; i++)
+			begin(&s[i], 64, 0, 0);
+		for (unsigned i = 0; i < 16; i++) {
+			sent_wait(&s[i]);
+			sent_free(&s[i]);
+		}
+	}
+	ck_assert(m->company);
+	costs_of("openssl", 1000, 1000); /* whatever it really took */
+	costs(&offer_of("nettle")->burst, 200, 200);
+	done_by("nettle", 64, 0);
+	for (unsigned i = 0; i < 20; i++) {
+		begin(&s[0], 64, 0, 0);
+		sent_wait(&s[0]);
+		sent_free(&s[0]);
+	}
+	ck_assert(!m->company);
+	costs_of("openssl", 1000, 1000);
+	costs(&offer_of("nettle")->alone, 2000, 2000);
+	done_by("openssl", 64, 0);
+}
+END_TEST
+
 START_TEST(software_nothing_is_known_of_does_not_look_better_for_that)
 {
 	struct offer *o = offer_of("openssl"), *other = offer_of("nettle");
@@ -459,6 +490,7 @@ int main(void)
 	tcase_add_test(tc, beginning_of_a_context_needs_more_than_a_mode_to_go_to_a_device);
 	tcase_add_test(tc, trace_shows_what_each_was_judged_by);
 	tcase_add_test(tc, work_teaches_what_it_takes);
+	tcase_add_test(tc, many_jobs_of_one_submit_make_those_that_come_company);
 	tcase_add_test(tc, software_nothing_is_known_of_does_not_look_better_for_that);
 	tcase_add_test(tc, device_teaches_alone_and_what_each_job_ahead_adds);
 	suite_add_tcase(suite, tc);
