@@ -15,7 +15,7 @@
 #include "core/learn.h"
 #include "core/private.h"
 
-#define TURN_NS  1000000u /* predicted work the loop does itself in one turn */
+#define TURN_NS  500000u  /* predicted work the loop does itself in one turn */
 #define AHEAD_NS 2000000u /* predicted work handed to each worker, beyond two works */
 #define BACKLOG  32u     /* requests left in the queue after a turn: workers help with short ones */
 #define HELP_NS  200000u /* predicted work of one such hand-over */
@@ -292,27 +292,39 @@ static unsigned take_burst(struct taking *t, uint64_t *cost)
 	return n;
 }
 
-/* Whole bursts of short ones, one for each worker that has nothing to do. */
+/* Would a worker have nothing to do before the loop's next turn is over? */
+static bool has_need(const struct core *core)
+{
+	return worker_is_free(&core->workers) ||
+	       core->worker_cost < core->workers.max * (uint64_t)AHEAD_NS;
+}
+
+/* Whole bursts of short ones: enough for every worker until the loop comes again. */
 static unsigned help_with_backlog(struct core *core)
 {
 	struct taking t = {.core = core, .help = true};
+	struct work *works[WORKER_BURST];
 	struct request *rs[JOB_BURST];
-	unsigned taken = 0;
+	unsigned taken = 0, n_works = 0;
 
-	while (core->software.depth >= BACKLOG && worker_is_free(&core->workers)) {
-		struct work *work;
+	while (core->software.depth >= BACKLOG && has_need(core)) {
 		uint64_t cost = 0;
 		unsigned n = 0;
 
 		while (n < JOB_BURST && cost < HELP_NS && (rs[n] = take(&t)))
 			cost += rs[n++]->sched->cost;
-		work = make_work(core, rs, n);
-		if (work)
-			worker_submit(&core->workers, &work, 1);
-		taken += n;
 		if (!n)
 			break;
+		taken += n;
+		works[n_works] = make_work(core, rs, n);
+		n_works += works[n_works] != NULL;
+		if (n_works == WORKER_BURST) {
+			worker_submit(&core->workers, works, n_works);
+			n_works = 0;
+		}
 	}
+	if (n_works)
+		worker_submit(&core->workers, works, n_works);
 	return taken;
 }
 

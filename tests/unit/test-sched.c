@@ -196,7 +196,8 @@ END_TEST
 
 START_TEST(refuses_what_would_hold_a_worker_for_ever)
 {
-	static const struct kcf_param_pbkdf2 pbkdf2 = {.hash = KCF_M_SHA256, .iterations = UINT32_MAX};
+	static const struct kcf_param_pbkdf2 pbkdf2 = {.hash = KCF_M_SHA256,
+						       .iterations = UINT32_MAX};
 	static const struct kcf_param_scrypt scrypt = {.n = 1 << 22, .r = 1, .p = 1 << 22};
 	struct sent s;
 
@@ -406,6 +407,38 @@ START_TEST(shares_the_queue_between_consumers)
 }
 END_TEST
 
+/* How many works workers have after one turn of the loop with n short requests in the queue. */
+static unsigned works_of_one_turn(unsigned n)
+{
+	static struct sent s[400];
+	static uint8_t big[16384];
+	struct tmpl *t = world_tmpl(KCF_M_SHA256, NULL, 0);
+	unsigned works;
+
+	for (unsigned i = 0; i < n; i++) {
+		sent_init(&s[i], t, KCF_OP_DIGEST, big, sizeof(big));
+		s[i].r->flags = REQUEST_ALWAYS_QUEUE;
+		sent_submit(&s[i]);
+	}
+	sched_kick(world.core);
+	works = world.core->workers.outstanding;
+	for (unsigned i = 0; i < n; i++) {
+		sent_wait(&s[i]);
+		ck_assert_int_eq(s[i].r->status, KCF_SUCCESS);
+		sent_free(&s[i]);
+	}
+	tmpl_unref(t);
+	return works;
+}
+
+START_TEST(under_backlog_workers_have_enough_until_the_loop_comes_again)
+{
+	world_set("workers_max", "2");
+	ck_assert_uint_gt(works_of_one_turn(400), 2); /* more than one each */
+	ck_assert_uint_eq(works_of_one_turn(20), 0);  /* the loop does it sooner itself */
+}
+END_TEST
+
 START_TEST(counts_and_traces_what_it_did)
 {
 	struct tmpl *t = world_tmpl(KCF_M_SHA256, NULL, 0);
@@ -465,6 +498,7 @@ int main(void)
 	tcase_add_test(tc, preference_and_policy_choose_among_software);
 	tcase_add_test(tc, a_disabled_offer_is_not_used_by_what_was_queued_for_it);
 	tcase_add_test(tc, shares_the_queue_between_consumers);
+	tcase_add_test(tc, under_backlog_workers_have_enough_until_the_loop_comes_again);
 	tcase_add_test(tc, counts_and_traces_what_it_did);
 	suite_add_tcase(s, tc);
 	return test_main(s);
