@@ -22,12 +22,12 @@
 #define READY_MS 30000
 #define STOP_MS  10000
 
-/* One worker, so that rates are per worker; room for a thousand idle connections of one user. */
+/* Room for a thousand idle connections of one user. */
 static const char config_text[] = "[limits]\n"
-				  "workers_min = 1\n"
-				  "workers_max = 1\n"
 				  "connections = 1024\n"
 				  "user_connections = 1024\n";
+
+const char *speed_daemon_limits = "workers_min = 1\nworkers_max = 1\n";
 
 /* ---- the directory ---- */
 
@@ -110,7 +110,7 @@ static bool write_config(const struct speed_daemon *d, char *path, size_t room)
 	fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return false;
-	ok = write(fd, config_text, sizeof(config_text) - 1) == (ssize_t)sizeof(config_text) - 1;
+	ok = dprintf(fd, "%s%s", config_text, speed_daemon_limits) > 0;
 	close(fd);
 	return ok;
 }

@@ -147,6 +147,8 @@ struct speed_daemon {
 
 /* program NULL: the one of this build tree, else of PATH. cpu < 0: any. Prints what is wrong. */
 bool speed_daemon_start(struct speed_daemon *d, const char *program, const char *modules, int cpu);
+/* Further lines of the next one's [limits]: one worker, so that rates are per worker. */
+extern const char *speed_daemon_limits;
 void speed_daemon_stop(struct speed_daemon *d);
 /* Its loop to one CPU, its workers, which are there once they had work, to the other. */
 void speed_daemon_spread(const struct speed_daemon *d, int cpu_loop, int cpu_workers);
