@@ -282,12 +282,14 @@ int adm_stats(int argc, char **argv)
 			"\"kcfd\" on kcfd's cores, \"hardware\" on a device. Of those two: jobs "
 			"the provider was\n"
 			"given together, and how much of its lanes they took where it has "
-			"any.\n",
+			"any. Then what came and went by rings, how often who slept was rung for,\n"
+			"and how long kcfd looked for more without sleeping.\n",
 		.max_words = 0,
 	};
 	static const struct section sections[] = {
 		{"rows", stats_columns, digest_stat, "nothing was done yet"},
 		{"providers", stats_provider_columns, NULL, "no providers"},
+		{"rings", NULL, NULL, "no rings"},
 	};
 	struct adm_options o;
 	int code;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "api/caller.h"
+#include "api/conn-ring.h"
 #include "config.h"
 
 bool admin_is_allowed(const struct conn *c)
@@ -68,10 +69,45 @@ static enum kcf_status run_list(struct admin_call *call)
 	return KCF_SUCCESS;
 }
 
+static void put_ring(struct json *j, const struct rings_count *count)
+{
+	json_u64(j, "ring_entries", count->entries);
+	json_u64(j, "ring_completions", count->completions);
+	json_u64(j, "ring_by_socket", count->by_socket);
+	json_u64(j, "ring_bells_heard", count->bells_heard);
+	json_u64(j, "ring_bells_rung", count->bells_rung);
+}
+
+static void put_rings(struct json *j, struct api *a)
+{
+	struct rings_count all = a->rings.closed;
+	unsigned n = 0;
+
+	list_for_each(l, &a->conns)
+	{
+		const struct conn *c = list_entry(l, struct conn, link);
+
+		if (!c->ring)
+			continue;
+		rings_count_add(&all, &c->ring->count);
+		n++;
+	}
+	json_object(j, "rings");
+	json_u64(j, "rings", n);
+	put_ring(j, &all);
+	json_u64(j, "ring_rounds", a->rings.rounds);
+	json_u64(j, "ring_sleeps", a->rings.sleeps);
+	json_u64(j, "ring_looked_us", a->rings.looked_ns / 1000);
+	json_end_object(j);
+}
+
 static enum kcf_status run_stats(struct admin_call *call)
 {
 	fold_callers(call);
+	json_object(&call->json, NULL);
 	core_stats(core_of(call), &call->json);
+	put_rings(&call->json, call->conn->api);
+	json_end_object(&call->json);
 	return KCF_SUCCESS;
 }
 
@@ -124,6 +160,8 @@ static void put_conn(struct json *j, const struct conn *c)
 	json_u64(j, "units_held", c->credit.held);
 	json_u64(j, "units_wanted", c->credit.want_units);
 	json_u64(j, "bytes_unsent", out_len(&c->out));
+	if (c->ring)
+		put_ring(j, &c->ring->count);
 	json_end_object(j);
 }
 

@@ -121,7 +121,7 @@ void conn_ring_close(struct conn *c)
 		tmpl_unref(cr->keyless);
 	ring_free(&cr->s);
 	arena_uncharge(c, sizeof(struct ring));
-	rings_fold(&cr->api->rings, cr);
+	rings_count_add(&cr->api->rings.closed, &cr->count);
 	uv_poll_stop(&cr->poll);
 	uv_close((uv_handle_t *)&cr->poll, on_closed);
 	close(cr->bell);

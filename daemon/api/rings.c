@@ -43,13 +43,13 @@ void rings_add(struct rings *rs, struct conn_ring *cr)
 	rs->idle_on = true;
 }
 
-void rings_fold(struct rings *rs, const struct conn_ring *cr)
+void rings_count_add(struct rings_count *sum, const struct rings_count *count)
 {
-	rs->closed.entries += cr->count.entries;
-	rs->closed.completions += cr->count.completions;
-	rs->closed.by_socket += cr->count.by_socket;
-	rs->closed.bells_heard += cr->count.bells_heard;
-	rs->closed.bells_rung += cr->count.bells_rung;
+	sum->entries += count->entries;
+	sum->completions += count->completions;
+	sum->by_socket += count->by_socket;
+	sum->bells_heard += count->bells_heard;
+	sum->bells_rung += count->bells_rung;
 }
 
 void rings_show(struct rings *rs)

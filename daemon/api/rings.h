@@ -42,11 +42,11 @@ struct rings {
 	uint64_t rounds, empty_rounds, sleeps;
 };
 
+void rings_count_add(struct rings_count *sum, const struct rings_count *count);
+
 void rings_init(struct api *a);
 void rings_deinit(struct api *a, uv_close_cb closed);
 void rings_add(struct rings *rs, struct conn_ring *cr);
-/* Keep what a ring that goes has counted. */
-void rings_fold(struct rings *rs, const struct conn_ring *cr);
 /* Rounds while there is something to do or to look at, for ROUNDS_NS at most. */
 void rings_turn(struct api *a);
 /* Look at none any more. */

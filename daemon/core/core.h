@@ -176,6 +176,7 @@ void sched_units_give(struct core *core, uint32_t n);
 struct json; /* base/json.h */
 
 void core_list(struct core *core, struct json *j, bool mechanisms, bool policy);
+/* Members of an object that is open. */
 void core_stats(struct core *core, struct json *j);
 void core_requests(struct core *core, struct json *j);
 void core_consumers(struct core *core, struct json *j);

@@ -250,7 +250,6 @@ void core_stats(struct core *core, struct json *j)
 {
 	struct stats *s = &core->stats;
 
-	json_object(j, NULL);
 	json_array(j, "rows");
 	list_for_each(l, &s->rows) stat_json(core, list_entry(l, struct stats_row, link), j);
 	stat_json(core, &s->other, j);
@@ -271,5 +270,4 @@ void core_stats(struct core *core, struct json *j)
 	json_u64(j, "units_leased", core->units_taken);
 	json_u64(j, "workers", worker_threads(&core->workers));
 	json_bool(j, "secrets_locked", secret_locked());
-	json_end_object(j);
 }

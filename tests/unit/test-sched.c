@@ -450,7 +450,9 @@ START_TEST(counts_and_traces_what_it_did)
 		sent_free(&s);
 	}
 	json_init(&j);
+	json_object(&j, NULL);
 	core_stats(world.core, &j);
+	json_end_object(&j);
 	ck_assert(json_ok(&j));
 	ck_assert_ptr_nonnull(strstr(j.text,
 				     "{\"provider\":\"openssl\",\"mechanism\":\"CKM_SHA256\","
