@@ -29,7 +29,7 @@ static void on_check(uv_check_t *check)
 {
 	struct api *a = check->data;
 
-	if (a->core && !list_empty(&a->rings.awake))
+	if (a->core && a->rings.idle_on)
 		rings_turn(a);
 	run(a);
 }

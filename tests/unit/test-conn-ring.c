@@ -471,6 +471,18 @@ START_TEST(cancels_entries_when_the_client_goes_away)
 }
 END_TEST
 
+START_TEST(sleeps_when_the_last_awake_ring_goes)
+{
+	struct conn *c = list_entry(api.conns.next, struct conn, link);
+
+	conn_ring_wake(c->ring);
+	ck_assert(uv_is_active((uv_handle_t *)&api.rings.idle));
+	conn_close(c);
+	pump(NULL);
+	ck_assert(!uv_is_active((uv_handle_t *)&api.rings.idle));
+}
+END_TEST
+
 START_TEST(survives_a_client_that_closes_its_bell)
 {
 	struct ring_entry e = seal(1);
@@ -673,6 +685,7 @@ int main(void)
 	tcase_add_test(t, answers_by_socket_without_a_place_for_completions);
 	tcase_add_test(t, takes_no_entries_from_a_client_that_does_not_read);
 	tcase_add_test(t, cancels_entries_when_the_client_goes_away);
+	tcase_add_test(t, sleeps_when_the_last_awake_ring_goes);
 	tcase_add_test(t, survives_a_client_that_closes_its_bell);
 	tcase_add_test(t, sleeps_when_nothing_comes);
 	tcase_add_test(t, rings_once_for_what_one_turn_answers);
