@@ -97,11 +97,10 @@ static void mb_stop(void *prov)
 	free(mb);
 }
 
-/* The first lanes are made here: what cannot be made will not be missed later. */
+/* Lanes are made when they are first needed: a program that loads the module may never do. */
 static enum kcf_status mb_start(const struct kcf_host *host, void **ret_prov)
 {
 	struct mb *mb;
-	struct lanes *l;
 	enum kcf_status status;
 
 	if (!version_fits(host))
@@ -116,14 +115,11 @@ static enum kcf_status mb_start(const struct kcf_host *host, void **ret_prov)
 		mb->fns = alloc_mb_mgr(0);
 		status = mb->fns ? cpu_check(mb) : KCF_HOST_MEMORY;
 	}
-	l = status == KCF_SUCCESS ? lanes_take(mb) : NULL;
-	if (l) {
-		lanes_give(mb, l);
+	if (status == KCF_SUCCESS)
 		*ret_prov = mb;
-		return KCF_SUCCESS;
-	}
-	mb_stop(mb);
-	return status == KCF_SUCCESS ? KCF_HOST_MEMORY : status;
+	else
+		mb_stop(mb);
+	return status;
 }
 
 static enum kcf_status self_test(void *prov)

@@ -21,7 +21,7 @@ static void lanes_free(struct lanes *l)
 		free_mb_mgr(l->narrow);
 	if (l->wide)
 		free_mb_mgr(l->wide);
-	explicit_bzero(l, sizeof(*l));
+	explicit_bzero(l, offsetof(struct lanes, scratch));
 	free(l);
 }
 
@@ -45,7 +45,7 @@ static struct lanes *lanes_new(const struct mb *mb)
 
 	if (!l)
 		return NULL;
-	memset(l, 0, sizeof(*l));
+	memset(l, 0, offsetof(struct lanes, scratch)); /* which is large, and written first */
 	l->wide = alloc_mb_mgr(0);
 	if (l->wide) {
 		mb->init(l->wide);
