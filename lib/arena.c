@@ -38,7 +38,6 @@ static void set_n_segments(struct arena *a, unsigned n)
 /* ---- for readers without the lock ---- */
 
 #define SET(word, value) __atomic_store_n(word, value, __ATOMIC_RELAXED)
-#define GET(word)        __atomic_load_n(word, __ATOMIC_RELAXED)
 
 /* After any change. Locked. */
 static void map_update(struct arena *a)
@@ -60,25 +59,6 @@ static void map_update(struct arena *a)
 	}
 	SET(&m->n, n);
 	__atomic_store_n(&m->seq, m->seq + 1, __ATOMIC_RELEASE);
-}
-
-bool arena_find(const struct arena *a, const void *p, size_t len, uint32_t *ret_segment,
-		uint64_t *ret_offset)
-{
-	const struct arena_map *m = &a->map;
-	uint32_t seq = __atomic_load_n(&m->seq, __ATOMIC_ACQUIRE), n = GET(&m->n);
-	bool found = false;
-
-	for (uint32_t i = 0; i < n && !found; i++) {
-		uintptr_t at = (uintptr_t)p - GET(&m->places[i].base);
-		size_t size = GET(&m->places[i].size);
-
-		found = at < size && len <= size - at;
-		*ret_segment = GET(&m->places[i].number);
-		*ret_offset = at;
-	}
-	__atomic_thread_fence(__ATOMIC_ACQUIRE);
-	return found && !(seq & 1) && GET(&m->seq) == seq;
 }
 
 static void segment_free(struct segment *s, bool mapped)

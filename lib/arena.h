@@ -54,6 +54,35 @@ struct arena {
 	struct arena_map map;
 };
 
+/* Where something is. */
+struct arena_spot {
+	uint32_t segment;
+	uint64_t offset;
+};
+
+/* Where one piece is, without the lock; async-signal-safe. False: not known this way. */
+static inline bool arena_find(const struct arena *a, const void *p, size_t len,
+			      struct arena_spot *ret)
+{
+	const struct arena_map *m = &a->map;
+	uint32_t seq = __atomic_load_n(&m->seq, __ATOMIC_ACQUIRE);
+	uint32_t n = __atomic_load_n(&m->n, __ATOMIC_RELAXED);
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct arena_place *s = &m->places[i];
+		uintptr_t at = (uintptr_t)p - __atomic_load_n(&s->base, __ATOMIC_RELAXED);
+		size_t size = __atomic_load_n(&s->size, __ATOMIC_RELAXED);
+
+		if (at >= size || len > size - at)
+			continue;
+		ret->segment = __atomic_load_n(&s->number, __ATOMIC_RELAXED);
+		ret->offset = at;
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		return !(seq & 1) && __atomic_load_n(&m->seq, __ATOMIC_RELAXED) == seq;
+	}
+	return false;
+}
+
 void arena_init(struct arena *a);
 void arena_deinit(struct arena *a);
 /* In a child after fork: the mappings are not there. Takes no inherited lock. */
@@ -74,9 +103,6 @@ enum kcf_status arena_status(struct arena *a, const void *p);
 /* Are all pieces in attached segments and not lost? Then the ranges, adjacent ones joined. */
 bool arena_ranges(struct arena *a, const struct iovec *v, unsigned n, struct wire_range *ret,
 		  uint32_t *ret_n);
-/* Where one piece is, without the lock; async-signal-safe. False: not known this way. */
-bool arena_find(const struct arena *a, const void *p, size_t len, uint32_t *ret_segment,
-		uint64_t *ret_offset);
 /* Whatever lies under these pieces may still change. */
 void arena_mark_lost(struct arena *a, const struct iovec *v, unsigned n);
 

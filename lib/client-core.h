@@ -150,6 +150,16 @@ struct kcf_client {
 
 uint64_t client_now(void);
 
+/* What the page at fork_mark says: the kernel makes it FORKED, the child takes it from there to OWN
+ * again. One word, so that no fork, whenever it comes, finds half of an answer. */
+enum { MARK_FORKED = 0, MARK_OWN, MARK_FORGETTING, MARK_CHILD };
+
+/* In the process that opened, or reopened: not client_forked. */
+static inline bool client_is_own(const struct kcf_client *c)
+{
+	return __atomic_load_n(c->fork_mark, __ATOMIC_ACQUIRE) == MARK_OWN;
+}
+
 /* ---- client.c ---- */
 
 /* First thing of every call: notices a fork. */

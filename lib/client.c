@@ -31,13 +31,9 @@ struct direct *client_direct(struct kcf_client *client)
 	return client->direct;
 }
 
-/* What the page says: the kernel makes it FORKED, the child takes it from there to OWN again. One
- * word, so that no fork, whenever it comes, finds half of an answer. */
-enum { MARK_FORKED = 0, MARK_OWN, MARK_FORGETTING, MARK_CHILD };
-
 bool client_forked(const struct kcf_client *client)
 {
-	return __atomic_load_n(client->fork_mark, __ATOMIC_ACQUIRE) != MARK_OWN;
+	return !client_is_own(client);
 }
 
 bool client_standalone(const struct kcf_client *client)

@@ -197,7 +197,8 @@ enum kcf_status op_submit(const struct op_call *call)
 
 	if (!call->client || !call->mech)
 		return KCF_ARGUMENTS_BAD;
-	client_enter(call->client);
+	if (!client_is_own(call->client))
+		client_enter(call->client);
 	if (call->req) {
 		op_reset_req(call->req);
 		st = op_check_req(call->req);

@@ -98,6 +98,15 @@ static bool grow(struct pending_table *t)
 	return true;
 }
 
+static inline void payload_init(struct payload *pl)
+{
+	pl->at.v = pl->at.inside;
+	pl->at.n = 0;
+	pl->at.len = 0;
+	pl->bounce = NULL;
+	pl->way = WAY_INLINE;
+}
+
 static struct pending *take(struct pending_table *t)
 {
 	struct pending *p;
@@ -108,11 +117,13 @@ static struct pending *take(struct pending_table *t)
 	p = t->free;
 	t->free = p->next;
 	slot = p->slot;
-	memset(p, 0, offsetof(struct pending, entry));
+	/* in pieces small enough for the compiler to make stores of them */
+	memset(p, 0, 64);
+	memset((char *)p + 64, 0, offsetof(struct pending, in) - 64);
+	payload_init(&p->in);
+	payload_init(&p->out);
+	payload_init(&p->mac);
 	p->slot = slot;
-	p->in.at.v = p->in.at.inside;
-	p->out.at.v = p->out.at.inside;
-	p->mac.at.v = p->mac.at.inside;
 	p->state = PENDING_NEW;
 	return p;
 }

@@ -3,14 +3,6 @@
 
 #include <stdlib.h>
 
-void pieces_flat(struct pieces *p, void *base, size_t len)
-{
-	p->v = p->inside;
-	p->inside[0] = (struct iovec){base, len};
-	p->n = len ? 1 : 0;
-	p->len = len;
-}
-
 bool pieces_init(struct pieces *p, const struct kcf_data *d, size_t max)
 {
 	unsigned i;

@@ -24,5 +24,11 @@ struct pieces {
  * move afterwards. */
 bool pieces_init(struct pieces *p, const struct kcf_data *d, size_t max);
 /* One flat piece. */
-void pieces_flat(struct pieces *p, void *base, size_t len);
+static inline void pieces_flat(struct pieces *p, void *base, size_t len)
+{
+	p->v = p->inside;
+	p->inside[0] = (struct iovec){base, len};
+	p->n = len ? 1 : 0;
+	p->len = len;
+}
 void pieces_deinit(struct pieces *p);
