@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 void bed_open(struct bed *b, const char *config)
 {
@@ -15,6 +16,8 @@ void bed_open(struct bed *b, const char *config)
 	modules_init(&b->modules);
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		modules_add(&b->modules, names[i], names[i]);
+	if (access(TEST_MODULE_DIR "/kcf-multibuffer.so", R_OK) == 0)
+		modules_add(&b->modules, "multibuffer", "multibuffer");
 	modules_start(&b->modules, &b->kcfd, config);
 	b->options = (struct kcf_client_options){.size = sizeof(b->options),
 						 .socket = b->kcfd.socket,

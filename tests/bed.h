@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * bed - what most tests of the whole chain stand on: a module folder, a kcfd on it, a client, a collector of its
- * callbacks and events. openssl, nettle, fault, null, held-a and held-b are in the folder; only openssl is loaded.
+ * callbacks and events. openssl, nettle, multibuffer where it was built, fault, null, held-a and held-b are in the folder; only
+ * openssl is loaded.
  */
 #pragma once
 

@@ -333,29 +333,38 @@ static enum kcf_status bad_length(bool dec)
 	return dec ? KCF_ENCRYPTED_DATA_LEN_RANGE : KCF_DATA_LEN_RANGE;
 }
 
+static size_t out_len(enum cipher_mode mode, size_t in_len)
+{
+	return mode == MODE_CBC_PAD ? in_len / BLOCK * BLOCK + BLOCK : in_len;
+}
+
+static enum kcf_status check(enum cipher_mode mode, struct kcf_job *job)
+{
+	const struct kcf_param_iv *p = job->param;
+	bool dec = decrypts(job), pads = mode == MODE_CBC_PAD;
+
+	if (mode != MODE_ECB && unlikely(!p || !p->iv || p->iv_len != BLOCK))
+		return KCF_MECHANISM_PARAM_INVALID;
+	if ((mode == MODE_ECB || mode == MODE_CBC) && unlikely(job->in_len % BLOCK))
+		return bad_length(dec);
+	if (pads && dec)
+		return job->in_len == 0 || job->in_len % BLOCK ? bad_length(dec) : KCF_SUCCESS;
+	return likely(job_has_room(job, out_len(mode, job->in_len))) ? KCF_SUCCESS
+								     : KCF_BUFFER_TOO_SMALL;
+}
+
+enum kcf_status cipher_check(const void *alg, struct kcf_job *job, size_t *ret_len)
+{
+	enum cipher_mode mode = ((const struct cipher_alg *)alg)->mode;
+
+	*ret_len = out_len(mode, job->in_len);
+	return check(mode, job);
+}
+
 /* Is there anything to crypt? If not, the status is set. */
 static bool job_begin(enum cipher_mode mode, struct kcf_job *job)
 {
-	const struct kcf_param_iv *p = job->param;
-	size_t need = job->in_len;
-
-	job->status = KCF_SUCCESS;
-	if (mode != MODE_ECB && unlikely(!p || !p->iv || p->iv_len != BLOCK)) {
-		job->status = KCF_MECHANISM_PARAM_INVALID;
-		return false;
-	}
-	if (mode == MODE_ECB || mode == MODE_CBC) {
-		if (unlikely(need % BLOCK))
-			job->status = bad_length(decrypts(job));
-	} else if (mode == MODE_CBC_PAD && decrypts(job)) {
-		if (need == 0 || need % BLOCK)
-			job->status = KCF_ENCRYPTED_DATA_LEN_RANGE;
-		need = 0; /* known later */
-	} else if (mode == MODE_CBC_PAD) {
-		need = need / BLOCK * BLOCK + BLOCK;
-	}
-	if (job->status == KCF_SUCCESS && unlikely(!job_has_room(job, need)))
-		job->status = KCF_BUFFER_TOO_SMALL;
+	job->status = check(mode, job);
 	return job->status == KCF_SUCCESS && (job->in_len > 0 || mode == MODE_CBC_PAD);
 }
 

@@ -57,6 +57,8 @@ extern const struct cipher_alg cipher_ecb, cipher_cbc, cipher_cbc_pad, cipher_ct
 /* A slot of struct class_ops. */
 enum kcf_status cipher_template_new(struct mb *mb, const void *alg, const struct kcf_key_data *key,
 				    void **ret);
+/* Could an encryption be done? Its status if it could not; the length of what would come out. */
+enum kcf_status cipher_check(const void *alg, struct kcf_job *job, size_t *ret_len);
 /* Does n jobs of one row in lanes that are the caller's. */
 void cipher_run(struct lanes *l, const void *alg, struct kcf_job *const *jobs, unsigned n);
 

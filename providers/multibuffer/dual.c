@@ -55,20 +55,27 @@ static struct kcf_job *mac_half(const struct duals *d, unsigned i, uint16_t op)
 
 /* ---- encrypt, then MAC ----------------------------------------------------------------------- */
 
-/* Can the MAC be made of what comes out? */
-static bool mac_is_possible(const struct duals *d, unsigned i)
+/* Would both halves succeed? */
+static bool is_possible(const struct duals *d, unsigned i)
 {
 	struct kcf_job *job = d->jobs[i], *mac = mac_half(d, i, KCF_OP_MAC);
+	struct kcf_job *cipher = cipher_half(d, i, KCF_OP_ENCRYPT);
 
 	mac->out = job->check;
 	mac->n_out = job->n_check;
 	mac->out_room = job->check_len;
 	job->mac_len = 0;
-	job->status = tag_check(mac, hash_tag_len(d->mac));
-	if (job->status == KCF_BUFFER_TOO_SMALL)
-		job->mac_len = mac->out_len;
-	else if (job->in_len > LANE_LEN_MAX - BLOCK)
+	job->status = cipher_check(d->cipher, cipher, &mac->in_len);
+	job->out_len = cipher->out_len;
+	if (job->status == KCF_SUCCESS && mac->in_len > LANE_LEN_MAX)
 		job->status = KCF_BUFFER_TOO_BIG;
+	if (job->status != KCF_SUCCESS)
+		return false;
+	job->status = tag_check(mac, hash_tag_len(d->mac));
+	if (job->status == KCF_BUFFER_TOO_SMALL) {
+		job->out_len = mac->in_len;
+		job->mac_len = mac->out_len;
+	}
 	return job->status == KCF_SUCCESS;
 }
 
@@ -78,8 +85,8 @@ static void encrypt_mac(const struct duals *d)
 	unsigned m = 0, k = 0;
 
 	for (unsigned i = 0; i < d->n; i++)
-		if (mac_is_possible(d, i))
-			l->half[m++] = cipher_half(d, i, KCF_OP_ENCRYPT);
+		if (is_possible(d, i))
+			l->half[m++] = &l->halves[0][i];
 	cipher_run(l, d->cipher, l->half, m);
 	for (unsigned i = 0; i < m; i++) {
 		struct kcf_job *cipher = l->half[i];
