@@ -134,19 +134,21 @@ static void digest_threshold(json_t *row)
 	json_object_set_new(row, "threshold", json_string(text));
 }
 
-/* "60+570", in nanoseconds and nanoseconds per KiB; a * where it was learned. */
-static void cost_text(const json_t *offer, const char *kind, char *text, size_t room)
+/* "60+570", in nanoseconds and nanoseconds per KiB. base: by itself, a * where it was measured. */
+static void cost_text(const json_t *offer, const char *kind, bool base, char *text, size_t room)
 {
 	const json_t *cost = json_object_get(offer, kind);
+	const char *setup = base ? "base_setup_ns" : "setup_ns";
+	const char *per_kib = base ? "base_ns_per_kib" : "ns_per_kib";
 
 	snprintf(text, room, "%lld+%lld%s",
-		 (long long)json_integer_value(json_object_get(cost, "setup_ns")),
-		 (long long)json_integer_value(json_object_get(cost, "ns_per_kib")),
-		 json_is_true(json_object_get(cost, "learned")) ? "*" : "");
+		 (long long)json_integer_value(json_object_get(cost, setup)),
+		 (long long)json_integer_value(json_object_get(cost, per_kib)),
+		 base && json_is_true(json_object_get(cost, "measured")) ? "*" : "");
 }
 
-/* "openssl 60+570* 50+300, nettle ..." */
-static void digest_costs(json_t *row, const json_t *offers)
+/* "openssl 60+570* 50+300*, nettle ..." */
+static void digest_costs(json_t *row, const json_t *offers, bool base)
 {
 	char text[512] = "", alone[32], burst[32];
 	size_t i, len = 0;
@@ -156,14 +158,14 @@ static void digest_costs(json_t *row, const json_t *offers)
 	{
 		const char *name = json_string_value(json_object_get(offer, "name"));
 
-		cost_text(offer, "alone", alone, sizeof(alone));
-		cost_text(offer, "burst", burst, sizeof(burst));
+		cost_text(offer, "alone", base, alone, sizeof(alone));
+		cost_text(offer, "burst", base, burst, sizeof(burst));
 		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s %s %s", i ? ", " : "",
 					name ? name : "?", alone, burst);
 		if (len >= sizeof(text))
 			break;
 	}
-	json_object_set_new(row, "costs", json_string(text));
+	json_object_set_new(row, base ? "costs" : "learned", json_string(text));
 }
 
 /* "openssl, nettle (disabled)"; legacy is what every provider says it is. */
@@ -176,7 +178,8 @@ static void digest_mechanism(json_t *row)
 
 	digest_key_bits(row, offers);
 	digest_threshold(row);
-	digest_costs(row, offers);
+	digest_costs(row, offers, true);
+	digest_costs(row, offers, false);
 	json_array_foreach(offers, i, offer)
 	{
 		const char *name = json_string_value(json_object_get(offer, "name"));
@@ -200,8 +203,9 @@ int adm_list(int argc, char **argv)
 			"is noted as\n"
 			"legacy where new uses are advised against. With -m and -v each "
 			"provider's costs:\n"
-			"nanoseconds of a job plus those per KiB, alone and in a burst, * where "
-			"learned.\n",
+			"nanoseconds of a job plus those per KiB, alone and in a burst; by itself "
+			"(* where\n"
+			"measured), and as learned from work.\n",
 		.list_options = true,
 		.max_words = 0,
 	};

@@ -4,7 +4,7 @@
  * asked first.
  *
  * The mode and the preference order them, by what kcfd publishes: thresholds, live lines and
- * learned costs, all of them hints. Where length alone decides between those who can run here, the
+ * costs, all of them hints. Where length alone decides between those who can run here, the
  * range of lengths for which one of them is the cheapest is kept with the plan, and calls in it
  * need no walk; the range is looked at again with each sample of time. Any thread.
  */

@@ -63,16 +63,17 @@ static void classes_json(uint32_t classes, struct json *j)
 	json_end_array(j);
 }
 
-/* In force, and where it comes from. */
+/* Learned from work, and by itself. */
 static void cost_json(const struct cost *c, const char *name, struct json *j)
 {
 	json_object(j, name);
 	json_u64(j, "setup_ns", c->line.setup_ns);
 	json_u64(j, "ns_per_kib", c->line.ns_per_kib);
-	json_u64(j, "row_setup_ns", c->row.setup_ns);
-	json_u64(j, "row_ns_per_kib", c->row.ns_per_kib);
-	json_u64(j, "samples", cost_samples(c));
 	json_bool(j, "learned", c->fits > 0);
+	json_u64(j, "samples", cost_samples(c));
+	json_u64(j, "base_setup_ns", c->base.setup_ns);
+	json_u64(j, "base_ns_per_kib", c->base.ns_per_kib);
+	json_bool(j, "measured", c->measured);
 	json_end_object(j);
 }
 

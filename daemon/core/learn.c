@@ -32,43 +32,16 @@ static bool teaches(const struct request *r)
 	       !work_steps(r);
 }
 
-/* Of this software something is known now. What nothing is known of - it in the other way, other
- * software with the same work - is not to look better for that. */
-static void learned(struct core *core, const struct offer *offer, const struct cost *one)
-{
-	const struct mech *m = offer->mech;
-
-	for (unsigned i = 0; i < m->n_offers; i++) {
-		struct offer *other = m->offers[i];
-
-		if (other->provider->hardware != offer->provider->hardware ||
-		    (other->provider->hardware && other != offer))
-			continue;
-		cost_follow(&other->alone, one);
-		cost_follow(&other->burst, one);
-		mech_publish_cost(core, other);
-	}
-}
-
-static void sample(struct core *core, struct offer *offer, bool company, uint64_t bytes,
-		   uint64_t ns)
-{
-	struct cost *one = company ? &offer->burst : &offer->alone;
-
-	if (offer->mech && cost_sample(one, bytes, ns))
-		learned(core, offer, one);
-}
-
-void learn_jobs(struct core *core, struct offer *offer, unsigned n, uint64_t bytes, uint64_t ns)
+void learn_jobs(struct offer *offer, unsigned n, uint64_t bytes, uint64_t ns)
 {
 	uint32_t company = offer->desc->lanes ? offer->desc->lanes : COMPANY;
 
 	if (n > 1 && n < company) /* neither one nor the other */
 		return;
-	sample(core, offer, n > 1, bytes / n, ns / n);
+	cost_sample(n > 1 ? &offer->burst : &offer->alone, bytes / n, ns / n);
 }
 
-void learn_submit(struct core *core, struct request *const *rs, unsigned n, uint64_t ns)
+void learn_submit(struct request *const *rs, unsigned n, uint64_t ns)
 {
 	const struct request_sched *first = rs[0]->sched;
 	struct offer *offer = &first->provider->offers[first->offer->row];
@@ -79,10 +52,10 @@ void learn_submit(struct core *core, struct request *const *rs, unsigned n, uint
 			return;
 		bytes += work_bytes(rs[i]);
 	}
-	learn_jobs(core, offer, n, bytes, ns);
+	learn_jobs(offer, n, bytes, ns);
 }
 
-void learn_device(struct core *core, struct request *r, uint64_t ns)
+void learn_device(struct request *r, uint64_t ns)
 {
 	struct request_sched *s = r->sched;
 	struct offer *offer = &s->provider->offers[s->offer->row];
@@ -92,7 +65,7 @@ void learn_device(struct core *core, struct request *r, uint64_t ns)
 		return;
 	/* with others before it, only what it took less than alone says something of the job */
 	if (!s->ahead || ns < alone)
-		sample(core, offer, false, bytes, ns);
+		cost_sample(&offer->alone, bytes, ns);
 	if (s->ahead)
 		cost_sample(&s->provider->behind, 0, ns > alone ? (ns - alone) / s->ahead : 1);
 }

@@ -19,8 +19,8 @@ bool learn_wants(struct core *core);
 /* n jobs of m were done by one submit: is this what those that come will find? */
 void learn_company(struct mech *m, unsigned n);
 /* n jobs of one submit took ns together. */
-void learn_submit(struct core *core, struct request *const *rs, unsigned n, uint64_t ns);
+void learn_submit(struct request *const *rs, unsigned n, uint64_t ns);
 /* The same for n jobs of one offer that all went well; bytes: of all. */
-void learn_jobs(struct core *core, struct offer *offer, unsigned n, uint64_t bytes, uint64_t ns);
+void learn_jobs(struct offer *offer, unsigned n, uint64_t bytes, uint64_t ns);
 /* A device answered after ns. */
-void learn_device(struct core *core, struct request *r, uint64_t ns);
+void learn_device(struct request *r, uint64_t ns);

@@ -5,29 +5,22 @@
 #include <unistd.h>
 #include "core/private.h"
 
-#define ROUNDS   8u        /* jobs of each size */
-#define AT_ONCE  8u        /* jobs one after the other before the loop may sleep again */
-#define LOOK_NS  20000000u /* after a moment that was not idle */
-#define LOOKS    250u      /* then a moment without queues has to do */
-#define GIVE_UP  1000u     /* looks */
-#define VARIANTS 3u        /* of the parameter, where one is refused */
-#define LONGEST  16384u
-#define ROOM     (LONGEST + 64) /* for padding and tag, or a digest */
+#define ROUNDS  8u        /* requests of each length to a device */
+#define AT_ONCE 8u        /* of them, one after the other, before the loop may sleep again */
+#define LOOK_NS 20000000u /* after a moment that was not idle */
+#define LOOKS   250u      /* then a moment without queues has to do */
+#define GIVE_UP 1000u     /* looks */
+#define ROOM    (TRIAL_LEN_MAX + 64) /* for padding and tag, or a digest */
 
-static const unsigned sizes[] = {64, 1024, 4096, LONGEST};
+static const unsigned sizes[] = {64, 1024, 4096, TRIAL_LEN_MAX};
 
 #define N_SIZES (sizeof(sizes) / sizeof(sizes[0]))
 
-/* What a job of kcfd's own lives in: its request's private memory. */
-struct own_job {
+/* What a request of kcfd's own has in its private memory. */
+struct own {
 	struct iovec in, out;
-	union {
-		struct kcf_param_iv iv;
-		struct kcf_param_aead aead;
-		struct kcf_param_mac mac;
-	} param;
-	uint8_t iv[16];
-	uint8_t from[LONGEST], to[ROOM];
+	struct trial_param param;
+	uint8_t from[TRIAL_LEN_MAX], to[ROOM];
 };
 
 static void on_timer(struct wheel_entry *e);
@@ -44,6 +37,12 @@ void measure_init(struct core *core)
 		queue_share_init(&x->consumer.shares[i], 1);
 }
 
+static void drop_samples(struct measure *x)
+{
+	cost_deinit(&x->alone);
+	cost_deinit(&x->burst);
+}
+
 static void drop_template(struct measure *x)
 {
 	if (x->tmpl)
@@ -53,8 +52,12 @@ static void drop_template(struct measure *x)
 
 void measure_deinit(struct core *core)
 {
-	wheel_disarm(&core->wheel, &core->measure.timer);
-	drop_template(&core->measure);
+	struct measure *x = &core->measure;
+
+	wheel_disarm(&core->wheel, &x->timer);
+	drop_template(x);
+	drop_samples(x);
+	trial_free(x->trial);
 }
 
 static void look_at(struct core *core, uint64_t in_ns)
@@ -98,7 +101,38 @@ void measure_again(struct core *core, struct mech *m)
 	m->measure = MEASURE_NOT; /* one under way sees that and gives up */
 }
 
-/* ---- jobs ---- */
+/* ---- one after the other ---- */
+
+static void go_on(struct core *core, struct measure *x);
+
+static void next_offer(struct measure *x)
+{
+	x->offer++;
+	x->size = x->round = x->variant = 0;
+	drop_template(x);
+	drop_samples(x);
+}
+
+/* It was no good moment. */
+static void look_later(struct core *core, struct measure *x)
+{
+	if (++x->looks % GIVE_UP == 0) {
+		x->failed = true;
+		next_offer(x);
+	}
+	look_at(core, LOOK_NS);
+}
+
+/* A job could not be done: in this form, or at all. */
+static void refused(struct measure *x, enum kcf_status status)
+{
+	if (status == KCF_MECHANISM_PARAM_INVALID && x->variant + 1 < TRIAL_VARIANTS) {
+		x->variant++;
+		return;
+	}
+	x->failed = true;
+	next_offer(x);
+}
 
 /* A length that the row takes, 256 bits if it can be. */
 static size_t key_len(const struct kcf_mech_row *row)
@@ -127,92 +161,99 @@ static bool make_template(struct core *core, struct measure *x, const struct off
 	return status == KCF_SUCCESS;
 }
 
-/* The parameter's n-th form; NULL where it has none, or needs none. */
-static void *make_param(struct own_job *job, enum kcf_param_kind kind, unsigned variant)
+static bool takes(const struct kcf_mech_row *row, size_t len)
 {
-	static const uint8_t iv_lens[VARIANTS] = {16, 8, 12};
+	return (!row->max_input || len <= row->max_input) &&
+	       (row->block_len < 2 || len % row->block_len == 0);
+}
 
-	switch (kind) {
-	case KCF_PARAM_IV:
-		job->param.iv = (struct kcf_param_iv){job->iv, iv_lens[variant]};
-		return &job->param;
-	case KCF_PARAM_AEAD:
-		job->param.aead = (struct kcf_param_aead){.iv = job->iv, .iv_len = 12};
-		return &job->param;
-	case KCF_PARAM_MAC: /* GMAC has an IV */
-		job->param.mac = (struct kcf_param_mac){.iv = job->iv, .iv_len = 12};
-		return variant ? &job->param : NULL;
-	default:
-		return NULL;
+/* ---- software ---- */
+
+/* All lengths were tried. */
+static void software_ends(struct measure *x, struct offer *offer)
+{
+	if (x->alone.fits) {
+		cost_set_base(&offer->alone, x->alone.line);
+		cost_set_base(&offer->burst, x->burst.fits ? x->burst.line : x->alone.line);
 	}
+	next_offer(x);
 }
 
-static uint16_t op_of(const struct mech *m)
+static void next_length(struct measure *x, struct offer *offer)
 {
-	return m->classes & KCF_CLASS_DIGEST ? KCF_OP_DIGEST
-	       : m->classes & KCF_CLASS_MAC  ? KCF_OP_MAC
-					     : KCF_OP_ENCRYPT;
+	if (++x->size == N_SIZES)
+		software_ends(x, offer);
 }
 
-static void on_complete(struct request *r);
-
-static const struct request_ops own_ops = {.complete = on_complete};
-
-static struct request *make_request(struct measure *x, const struct offer *offer, size_t len)
+static void on_trial(struct trial *t)
 {
-	struct request *r = request_new(sizeof(struct own_job));
-	struct own_job *job;
+	struct core *core = t->arg;
+	struct measure *x = &core->measure;
+	struct provider *p = provider_of(t->prepared);
 
-	if (!r)
-		return NULL;
-	job = (struct own_job *)r->mem;
-	memset(job, 0, sizeof(*job));
-	job->in = (struct iovec){job->from, len};
-	job->out = (struct iovec){job->to, sizeof(job->to)};
-	r->ops = &own_ops;
-	r->consumer = &x->consumer;
-	r->op = op_of(x->mech);
-	r->flags = REQUEST_NEVER_QUEUE;
-	r->tmpl = tmpl_ref(x->tmpl);
-	r->param = make_param(job, (enum kcf_param_kind)x->mech->param_kind, x->variant);
-	r->in = (struct request_data){.iov = &job->in, .n_iov = 1, .len = len};
-	r->out = (struct request_data){.iov = &job->out, .n_iov = 1, .len = job->out.iov_len};
-	r->preference = KCF_ONLY_PROVIDER;
-	memcpy(r->provider_filter, offer->provider->name, sizeof(r->provider_filter));
-	r->units = 1;
-	r->sched->own = true;
-	return r;
+	worker_done(&core->workers);
+	x->out = false;
+	for (unsigned i = 0; i < t->n_alone; i++)
+		cost_sample(&x->alone, t->len, t->alone_ns[i]);
+	for (unsigned i = 0; i < t->n_company; i++)
+		cost_sample(&x->burst, t->len, t->company_ns[i]);
+	prepared_unref(t->prepared);
+	p->n_using--;
+	provider_check_drained(p);
+	if (x->mech->measure == MEASURE_DUE) { /* else the offers are others now */
+		if (t->status == KCF_SUCCESS)
+			next_length(x, x->mech->offers[x->offer]);
+		else
+			refused(x, t->status);
+	}
+	look_at(core, 0);
 }
 
-/* ---- one after the other ---- */
-
-static void next_offer(struct measure *x)
+static void begin_trial(struct core *core, struct measure *x, struct offer *offer, size_t len)
 {
-	x->offer++;
-	x->size = x->round = x->variant = 0;
-	drop_template(x);
+	struct trial *t = x->trial ? x->trial : trial_new();
+	enum kcf_status status = KCF_HOST_MEMORY;
+
+	x->trial = t;
+	if (t)
+		status = tmpl_prepare(x->tmpl, offer, &t->prepared);
+	if (status != KCF_SUCCESS) {
+		refused(x, status);
+		look_at(core, 0);
+		return;
+	}
+	offer->provider->n_using++;
+	if (!x->alone.memory && !x->burst.memory) {
+		cost_init(&x->alone, offer->alone.row.setup_ns, offer->alone.row.ns_per_kib);
+		cost_init(&x->burst, offer->burst.row.setup_ns, offer->burst.row.ns_per_kib);
+	}
+	t->done = on_trial;
+	t->arg = core;
+	t->classes = x->mech->classes;
+	t->param_kind = x->mech->param_kind;
+	t->variant = x->variant;
+	t->lanes = offer->desc->lanes;
+	t->len = len;
+	x->out = true;
+	trial_start(t, &core->workers);
 }
 
-static void next_job(struct measure *x)
+/* ---- devices ---- */
+
+static void device_ends(struct measure *x, struct offer *offer)
+{
+	cost_set_base(&offer->alone, offer->alone.line);
+	next_offer(x);
+}
+
+static void next_request(struct measure *x, struct offer *offer)
 {
 	if (++x->size < N_SIZES)
 		return;
 	x->size = 0;
 	if (++x->round == ROUNDS)
-		next_offer(x);
+		device_ends(x, offer);
 }
-
-/* It was no good moment. */
-static void look_later(struct core *core, struct measure *x)
-{
-	if (++x->looks % GIVE_UP == 0) {
-		x->failed = true;
-		next_offer(x);
-	}
-	look_at(core, LOOK_NS);
-}
-
-static void go_on(struct core *core, struct measure *x);
 
 static void on_complete(struct request *r)
 {
@@ -220,19 +261,17 @@ static void on_complete(struct request *r)
 	struct measure *x = &core->measure;
 	enum kcf_status status = r->status;
 
-	x->r = NULL;
+	x->out = false;
 	request_free(r);
 	if (status == KCF_BUSY) {
 		look_later(core, x);
 		return;
 	}
-	if (status == KCF_SUCCESS) {
-		next_job(x);
-	} else if (status == KCF_MECHANISM_PARAM_INVALID && x->variant + 1 < VARIANTS) {
-		x->variant++;
-	} else {
-		x->failed = true;
-		next_offer(x);
+	if (x->mech->measure == MEASURE_DUE) {
+		if (status == KCF_SUCCESS)
+			next_request(x, x->mech->offers[x->offer]);
+		else
+			refused(x, status);
 	}
 	if (++x->jobs % AT_ONCE)
 		go_on(core, x);
@@ -240,32 +279,45 @@ static void on_complete(struct request *r)
 		look_at(core, 0);
 }
 
-static bool takes(const struct kcf_mech_row *row, size_t len)
+static const struct request_ops own_ops = {.complete = on_complete};
+
+static struct request *make_request(struct measure *x, const struct offer *offer, size_t len)
 {
-	return (!row->max_input || len <= row->max_input) &&
-	       (row->block_len < 2 || len % row->block_len == 0);
+	struct request *r = request_new(sizeof(struct own));
+	struct own *own;
+
+	if (!r)
+		return NULL;
+	own = (struct own *)r->mem;
+	memset(own, 0, sizeof(*own));
+	own->in = (struct iovec){own->from, len};
+	own->out = (struct iovec){own->to, sizeof(own->to)};
+	r->ops = &own_ops;
+	r->consumer = &x->consumer;
+	r->op = trial_op(x->mech->classes);
+	r->flags = REQUEST_NEVER_QUEUE;
+	r->tmpl = tmpl_ref(x->tmpl);
+	r->param = trial_param(&own->param, x->mech->param_kind, x->variant);
+	r->in = (struct request_data){.iov = &own->in, .n_iov = 1, .len = len};
+	r->out = (struct request_data){.iov = &own->out, .n_iov = 1, .len = own->out.iov_len};
+	r->preference = KCF_ONLY_PROVIDER;
+	memcpy(r->provider_filter, offer->provider->name, sizeof(r->provider_filter));
+	r->units = 1;
+	r->sched->own = true;
+	return r;
 }
 
-static void begin_job(struct core *core, struct measure *x, const struct offer *offer)
+static void begin_request(struct core *core, struct measure *x, const struct offer *offer,
+			  size_t len)
 {
-	size_t len = sizes[x->size];
+	struct request *r = make_request(x, offer, len);
 
-	if (!takes(offer->desc, len)) {
-		next_job(x);
-		look_at(core, 0);
-		return;
-	}
-	if (!x->tmpl && !make_template(core, x, offer)) {
-		x->failed = true;
-		next_offer(x);
-		look_at(core, 0);
-		return;
-	}
-	x->r = make_request(x, offer, len);
-	if (x->r)
-		sched_submit(core, x->r);
-	else
+	if (!r) {
 		look_later(core, x);
+		return;
+	}
+	x->out = true;
+	sched_submit(core, r);
 }
 
 /* ---- moments ---- */
@@ -276,14 +328,15 @@ static bool is_idle(struct core *core, const struct provider *p)
 	bool quiet = core->completed == x->completed;
 
 	x->completed = core->completed;
-	if (p->hardware && (p->queue.depth || !provider_free_slots(p)))
+	if (p->hardware ? p->queue.depth || !provider_free_slots(p)
+			: !worker_is_free(&core->workers))
 		return false;
 	if (x->looks >= LOOKS)
 		return !core->software.depth;
 	return quiet && list_empty(&core->live) && !core->workers.outstanding && !p->n_flying;
 }
 
-static bool begin_mech(struct core *core, struct measure *x)
+static bool begin_mech(struct measure *x)
 {
 	struct list *l = list_pop(&x->due);
 
@@ -304,12 +357,13 @@ static void end_mech(struct core *core, struct measure *x)
 		mech_measured(core, m, !x->failed);
 	}
 	drop_template(x);
+	drop_samples(x);
 	x->mech = NULL;
 	look_at(core, 0);
 }
 
-/* The next who can be measured; NULL: none. */
-static const struct offer *present_offer(struct measure *x)
+/* The next that can be measured; NULL: none. */
+static struct offer *present_offer(struct measure *x)
 {
 	const struct mech *m = x->mech;
 
@@ -320,13 +374,32 @@ static const struct offer *present_offer(struct measure *x)
 	return x->offer < m->n_offers ? m->offers[x->offer] : NULL;
 }
 
+static void begin_job(struct core *core, struct measure *x, struct offer *offer)
+{
+	bool hardware = offer->provider->hardware;
+	size_t len = sizes[x->size];
+
+	if (!takes(offer->desc, len)) {
+		if (hardware)
+			next_request(x, offer);
+		else
+			next_length(x, offer);
+		look_at(core, 0);
+	} else if (!x->tmpl && !make_template(core, x, offer)) {
+		refused(x, KCF_HOST_MEMORY);
+		look_at(core, 0);
+	} else if (hardware) {
+		begin_request(core, x, offer, len);
+	} else {
+		begin_trial(core, x, offer, len);
+	}
+}
+
 static void go_on(struct core *core, struct measure *x)
 {
-	const struct offer *offer;
+	struct offer *offer;
 
-	if (core->stopping || x->r)
-		return;
-	if (!x->mech && !begin_mech(core, x))
+	if (core->stopping || x->out || (!x->mech && !begin_mech(x)))
 		return;
 	offer = present_offer(x);
 	if (!offer)

@@ -2,16 +2,19 @@
 /*
  * measure - finds out, when a mechanism is first used, what its providers take.
  *
- * Jobs of kcfd's own, one at a time: a throw-away key, a few sizes, known data; submitted like any
- * other but to one named provider, neither counted nor traced. One is begun only in a moment when
- * nobody has a request in kcfd nor had one since the last look, or, where there is no such moment
- * for long, when nothing waits and the device has a free slot. What they took are samples like any others; then the threshold is
- * set by what was learned. Loop thread.
+ * Jobs of kcfd's own, one provider and one length at a time, with a throw-away key: software runs
+ * trials on a worker; a device is sent requests, one after the other, neither counted nor traced.
+ * One is begun only in a moment when nobody has a request in kcfd nor had one since the last look,
+ * or, where there is no such moment for long, when nothing waits, a worker is free and the device
+ * has a free slot. The results are the bases of costs; then the threshold is set by them. Loop
+ * thread.
  */
 #pragma once
 
 #include "core/consumer.h"
 #include "core/trace.h"
+#include "core/trial.h"
+#include "spi/cost.h"
 #include "spi/wheel.h"
 
 struct mech;
@@ -31,8 +34,10 @@ struct measure {
 	struct trace_entry trace; /* where its decisions go */
 	struct mech *mech;        /* under way, or NULL */
 	struct tmpl *tmpl;
-	struct request *r; /* submitted, or NULL */
+	struct trial *trial; /* storage, and what a worker has */
+	bool out;            /* a trial or a request is under way */
 	unsigned offer, size, round, variant; /* what is next */
+	struct cost alone, burst;             /* of software: samples so far */
 	unsigned jobs;                        /* done */
 	uint64_t completed;                   /* of others, at the last look */
 	unsigned looks;                       /* without an idle moment */

@@ -125,7 +125,7 @@ static uint32_t expected_threshold(const struct core *core, const struct mech *m
 
 			if (software->provider->hardware)
 				continue;
-			at = cost_crossing(&software->alone.line, &device->alone.line,
+			at = cost_crossing(&software->alone.base, &device->alone.line,
 					   core->limits.max_request);
 			from = at > from ? at : from;
 		}
@@ -152,10 +152,27 @@ static unsigned n_hardware_of(const struct mech *m)
 	return n;
 }
 
+static void cost_publish(struct table *t, const struct mech *m, unsigned i)
+{
+	for (unsigned k = 0; k < 2; k++) {
+		const struct cost_line *l = &offer_cost(m->offers[i], k)->base;
+
+		__atomic_store_n(&t->costs[m->index][i][k],
+				 TABLE_COST(l->setup_ns, l->ns_per_kib), __ATOMIC_RELAXED);
+	}
+}
+
+static void costs_publish(struct core *core, const struct mech *m)
+{
+	for (unsigned i = 0; i < m->n_offers; i++)
+		cost_publish(core->table.t, m, i);
+}
+
 void mech_measured(struct core *core, struct mech *m, bool all)
 {
 	unsigned n_hardware = n_hardware_of(m);
 
+	costs_publish(core, m);
 	if (m->threshold_from != THRESHOLD_SET && n_hardware && n_hardware < m->n_offers)
 		store_threshold(core, m, expected_threshold(core, m),
 				all ? THRESHOLD_MEASURED : THRESHOLD_ESTIMATED);
@@ -263,24 +280,6 @@ static void offer_publish(const struct offer *o, struct table_offer *ret)
 	};
 }
 
-static void cost_publish(struct table *t, const struct mech *m, unsigned i)
-{
-	const struct cost_line *l[] = {&m->offers[i]->alone.line, &m->offers[i]->burst.line};
-
-	for (unsigned k = 0; k < 2; k++)
-		__atomic_store_n(&t->costs[m->index][i][k],
-				 TABLE_COST(l[k]->setup_ns, l[k]->ns_per_kib), __ATOMIC_RELAXED);
-}
-
-void mech_publish_cost(struct core *core, const struct offer *offer)
-{
-	const struct mech *m = offer->mech;
-
-	for (unsigned i = 0; i < m->n_offers; i++)
-		if (m->offers[i] == offer)
-			cost_publish(core->table.t, m, i);
-}
-
 static void mech_publish(struct core *core, const struct mech *m, struct table_mech *ret)
 {
 	memset(ret, 0, sizeof(*ret));
@@ -291,8 +290,7 @@ static void mech_publish(struct core *core, const struct mech *m, struct table_m
 	memcpy(ret->name, m->name, sizeof(ret->name));
 	for (unsigned i = 0; i < m->n_offers; i++)
 		offer_publish(m->offers[i], &ret->offers[i]);
-	for (unsigned i = 0; i < m->n_offers; i++)
-		cost_publish(core->table.t, m, i);
+	costs_publish(core, m);
 }
 
 static void provider_publish(const struct provider *p, struct table_provider *ret)

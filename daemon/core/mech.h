@@ -31,6 +31,12 @@ struct offer {
 	struct cost alone, burst; /* of a job by itself; of one among many in one submit */
 };
 
+/* Of a job as one of many, if that makes a difference, or alone. */
+static inline const struct cost *offer_cost(const struct offer *o, bool company)
+{
+	return company ? &o->burst : &o->alone;
+}
+
 /* Where a threshold comes from. */
 enum threshold_from {
 	THRESHOLD_INITIAL = 0,
@@ -81,8 +87,6 @@ bool mech_add_offer(struct core *core, struct mech *m, struct offer *offer);
 void mech_remove_offer(struct core *core, struct mech *m, struct offer *offer);
 /* NULL: of all, also those to come. */
 void mech_set_mode(struct core *core, struct mech *m, enum table_mode mode);
-/* What was learned of one of its offers: clients see it from now on. */
-void mech_publish_cost(struct core *core, const struct offer *offer);
 /* The administrator's, until mech_auto_threshold(). */
 void mech_set_threshold(struct core *core, struct mech *m, uint32_t bytes);
 /* What its offers take is known now; all: or else of some only what they say themselves. */

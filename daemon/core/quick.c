@@ -134,11 +134,6 @@ static bool place(struct core *core, struct quick_op *op)
 	       place_one(core, &op->mac, true, false, &op->work_mac);
 }
 
-static const struct cost_line *line_of(const struct offer *offer, bool company)
-{
-	return company ? &offer->burst.line : &offer->alone.line;
-}
-
 /* The next decision asks a loser: that takes a walk. */
 static bool is_probe(struct mech *m)
 {
@@ -168,7 +163,7 @@ bool quick_take(struct core *core, struct quick_op *op)
 	op->offer = plan->offer;
 	op->prepared = plan->prepared;
 	op->prepared_mac = NULL;
-	cost = cost_expect(line_of(op->offer, op->company), op->in.iov_len);
+	cost = cost_expect(&offer_cost(op->offer, op->company)->line, op->in.iov_len);
 	if (!fits(core, op, cost) || (is_dual(op) && !find_mac(op, op->offer)) ||
 	    consumer_charge(op->consumer, CHARGE_REQUEST, 1) != KCF_SUCCESS)
 		return false;
@@ -269,7 +264,7 @@ static void trace_offers(struct trace_entry *e, const struct quick_op *op)
 	const struct mech *m = op->offer->mech;
 
 	for (unsigned i = 0; i < m->n_offers; i++) {
-		const struct cost_line *line = line_of(m->offers[i], op->company);
+		const struct cost_line *line = &offer_cost(m->offers[i], op->company)->line;
 		bool chosen = m->offers[i] == op->offer;
 
 		e->considered[i] = (struct trace_considered){
@@ -330,7 +325,7 @@ static void run_group(struct core *core, struct burst *b, unsigned group)
 		sample = sample && op->status == KCF_SUCCESS;
 	}
 	if (sample && !is_dual(first))
-		learn_jobs(core, first->offer, g->n, bytes, core->now_ns - begun);
+		learn_jobs(first->offer, g->n, bytes, core->now_ns - begun);
 	learn_company(first->offer->mech, g->n);
 	stat_submit(first->offer->stat, g->n, first->offer->desc->lanes);
 	stat_histogram_add(first->offer->stat->wait, 0, g->n);

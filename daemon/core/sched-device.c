@@ -36,7 +36,7 @@ static void device_done(struct wake_node *node)
 	} else {
 		sched_returned(core, r);
 		job_publish(r);
-		learn_device(core, r, service);
+		learn_device(r, service);
 		sched_job_ended(core, r, service);
 	}
 	provider_check_drained(p);

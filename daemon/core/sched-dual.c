@@ -15,11 +15,6 @@ static bool is_native(const struct offer *cipher, const struct offer *mac)
 	       inst->desc->ops->dual(inst->prov, cipher->row, mac->row);
 }
 
-static const struct cost_line *line_of(const struct offer *offer, bool company)
-{
-	return company ? &offer->burst.line : &offer->alone.line;
-}
-
 /* tried: a bit per provider row. NULL: nobody is left. */
 static const struct offer *best(const struct request *r, const struct offer *cipher, bool company,
 				uint32_t tried)
@@ -30,7 +25,7 @@ static const struct offer *best(const struct request *r, const struct offer *cip
 
 	for (unsigned i = 0; i < m->n_offers; i++) {
 		const struct offer *offer = m->offers[i];
-		uint64_t ns = cost_expect(line_of(offer, company), len);
+		uint64_t ns = cost_expect(&offer_cost(offer, company)->base, len);
 
 		if (!offer->enabled || !provider_is_usable(offer->provider) ||
 		    tried >> offer->provider->row & 1 || sched_is_filtered(r, offer->provider))
@@ -49,7 +44,7 @@ uint64_t sched_mac_cost_ns(const struct request *r, const struct offer *cipher, 
 {
 	const struct offer *mac = best(r, cipher, company, 0);
 
-	return mac ? cost_expect(line_of(mac, company), r->sched->stage.in->len) : 0;
+	return mac ? cost_expect(&offer_cost(mac, company)->base, r->sched->stage.in->len) : 0;
 }
 
 enum kcf_status sched_choose_mac(struct core *core, struct request *r, const struct offer *cipher,

@@ -16,8 +16,9 @@
 
 struct candidate {
 	struct offer *offer;
-	const struct cost_line *line; /* what it is judged by */
+	const struct cost *cost;
 	uint64_t wait_ns, cost_ns;    /* expected: until it begins, and from then on */
+	uint64_t base_ns;             /* by itself: what software is compared by */
 	uint64_t place;               /* among equal ranks; lower is asked first */
 	unsigned rank;                /* lower is asked first */
 	uint8_t index;                /* among the mechanism's offers */
@@ -40,6 +41,8 @@ struct order {
 void order_begin(struct order *o, struct core *core, const struct request *r, struct mech *mech,
 		 size_t size);
 void order_add(struct order *o, unsigned index);
+/* The one added last is to do more than the mechanism. */
+void order_add_more(struct order *o, uint64_t ns);
 /* Best first. */
 void order_end(struct order *o);
 /* For a decision that will be carried out: turns are passed on, losers probed. Before the rest of
@@ -64,6 +67,6 @@ enum kcf_status sched_choose_mac(struct core *core, struct request *r, const str
 
 /* Work a device has and is to have. */
 uint64_t candidate_load(const struct candidate *c);
-/* Software by expected cost; who came later must be an eighth cheaper, so that noise moves nothing
+/* Software by what it takes by itself; who came later must be an eighth cheaper, so that noise moves nothing
  * between equals. */
 uint64_t candidate_cost_place(const struct candidate *c);

@@ -76,9 +76,18 @@ void order_add(struct order *o, unsigned index)
 
 	c->offer = offer;
 	c->index = (uint8_t)index;
-	c->line = p->hardware || !o->company ? &offer->alone.line : &offer->burst.line;
+	c->rank = 0;
+	c->place = 0;
+	c->cost = offer_cost(offer, o->company && !p->hardware);
 	c->wait_ns = p->hardware ? sched_device_wait_ns(p) : o->software_wait_ns;
-	c->cost_ns = cost_expect(c->line, o->bytes) + o->extra_ns;
+	c->cost_ns = cost_expect(&c->cost->line, o->bytes) + o->extra_ns;
+	c->base_ns = cost_expect(&c->cost->base, o->bytes) + o->extra_ns;
+}
+
+void order_add_more(struct order *o, uint64_t ns)
+{
+	o->c[o->n - 1].cost_ns += ns;
+	o->c[o->n - 1].base_ns += ns;
 }
 
 uint64_t candidate_load(const struct candidate *c)
@@ -90,7 +99,7 @@ uint64_t candidate_load(const struct candidate *c)
 
 uint64_t candidate_cost_place(const struct candidate *c)
 {
-	return c->index ? c->cost_ns + c->cost_ns / 8 : c->cost_ns;
+	return c->index ? c->base_ns + c->base_ns / 8 : c->base_ns;
 }
 
 /* ---- order ---- */

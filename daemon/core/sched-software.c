@@ -36,11 +36,11 @@ static void note_submits(struct core *core, struct request *const *rs, unsigned 
 			stat_submit(s->offer->stat, s->company, s->offer->desc->lanes);
 			learn_company(s->stage.mech, s->company);
 		}
-		if (!s->company || !(learn_wants(core) || s->own))
+		if (!s->company || !learn_wants(core))
 			continue;
 		for (unsigned k = 0; k < company; k++)
 			ns += rs[i + k]->sched->job_ns;
-		learn_submit(core, rs + i, company, ns);
+		learn_submit(rs + i, company, ns);
 	}
 }
 

@@ -190,7 +190,9 @@ static void walk_trace(struct walk *w)
 		t->place = (uint8_t)(i + 1);
 		t->wait_ns = capped(c->wait_ns);
 		t->cost_ns = capped(c->cost_ns);
-		t->line = *c->line;
+		t->line = c->cost->line;
+		t->rank = (uint8_t)c->rank;
+		t->by = capped(c->place);
 	}
 }
 
@@ -214,8 +216,7 @@ static void walk_collect(struct walk *w)
 			continue;
 		order_add(o, i);
 		if (w->r->sched->stage.fused)
-			o->c[o->n - 1].cost_ns +=
-				sched_mac_cost_ns(w->r, m->offers[i], o->company);
+			order_add_more(o, sched_mac_cost_ns(w->r, m->offers[i], o->company));
 	}
 	w->trace->n_considered = (uint8_t)m->n_offers;
 	order_end(o);

@@ -67,6 +67,8 @@ static void considered_json(struct core *core, const struct trace_considered *c,
 	json_string(j, "why", why_words[c->why]);
 	if (c->place) {
 		json_u64(j, "place", c->place);
+		json_u64(j, "rank", c->rank);
+		json_u64(j, "by", c->by);
 		json_u64(j, "wait_ns", c->wait_ns);
 		json_u64(j, "cost_ns", c->cost_ns);
 		json_u64(j, "setup_ns", c->line.setup_ns);

@@ -35,6 +35,8 @@ enum trace_why {
 struct trace_considered {
 	uint8_t row1, why;
 	uint8_t place; /* in the order the mode gave, from 1; 0: was no candidate */
+	uint8_t rank;
+	uint32_t by;               /* what it was placed by among equal ranks: lower is first */
 	uint32_t wait_ns, cost_ns; /* expected: until it would begin, and from then on */
 	struct cost_line line;     /* what cost_ns is made of */
 };

@@ -70,6 +70,6 @@ uint64_t work_cost_ns(const struct core *core, const struct request *r, const st
 {
 	bool burst = !offer->provider->hardware && work_in_company(core, r, offer->mech);
 
-	return cost_expect(burst ? &offer->burst.line : &offer->alone.line, work_bytes(r)) +
+	return cost_expect(&offer_cost(offer, burst)->line, work_bytes(r)) +
 	       work_extra_ns(r);
 }

@@ -26,7 +26,7 @@ void cost_init(struct cost *c, uint32_t setup_ns, uint32_t ns_per_kib)
 	struct cost_line row = {setup_ns ? setup_ns : COST_SETUP_NS,
 				ns_per_kib ? ns_per_kib : COST_NS_PER_KIB};
 
-	*c = (struct cost){.line = row, .row = row};
+	*c = (struct cost){.line = row, .base = row, .row = row};
 }
 
 void cost_deinit(struct cost *c)
@@ -150,14 +150,12 @@ bool cost_sample(struct cost *c, uint64_t bytes, uint64_t ns)
 	return m->samples % COST_REFIT == 0 && fit(c);
 }
 
-void cost_follow(struct cost *c, const struct cost *other)
+void cost_set_base(struct cost *c, struct cost_line base)
 {
-	const struct cost_line *l = &other->line, *row = &other->row;
-
+	c->base = base;
+	c->measured = true;
 	if (!c->fits)
-		c->line = (struct cost_line){
-			clamp((double)c->row.setup_ns * l->setup_ns / row->setup_ns),
-			clamp((double)c->row.ns_per_kib * l->ns_per_kib / row->ns_per_kib)};
+		c->line = base;
 }
 
 uint64_t cost_samples(const struct cost *c)

@@ -2,11 +2,13 @@
 /*
  * cost - what one job is expected to take: a fixed part and a part per byte, learned.
  *
- * It begins with the constants of the mechanism row. Samples (bytes, nanoseconds) go to a few
- * classes of size. A class keeps its last COST_WINDOW, each as a multiple of what the row predicts
- * for its size, and stands for their median: fewer than half of them may be nonsense, and what is
- * old is forgotten. Every COST_REFIT samples the two numbers are fitted anew through the classes,
- * lately used ones counting more; where there are none the row's own shape leads. Loop thread.
+ * Two lines. The base is what it takes by itself on this machine: the row's constants, or what was
+ * measured once; kinds of software are compared by it, because it does not depend on who was used
+ * lately. The other is learned from work. Samples (bytes, nanoseconds) go to a few classes of size;
+ * a class keeps its last COST_WINDOW, as multiples of what the row predicts, and stands for their
+ * median: fewer than half of them may be nonsense, and what is old is forgotten. Every COST_REFIT
+ * samples the line is fitted anew, lately used classes counting more; where there are none the
+ * row's own shape leads. Loop thread.
  */
 #pragma once
 
@@ -28,10 +30,12 @@ struct cost_line {
 struct cost_memory;
 
 struct cost {
-	struct cost_line line;      /* in force */
-	struct cost_line row;       /* at first */
+	struct cost_line line;      /* learned; as the base until there are samples */
+	struct cost_line base;
+	struct cost_line row;       /* what the module says */
 	struct cost_memory *memory; /* NULL: no sample yet */
 	uint32_t fits;              /* how often the line was fitted */
+	bool measured;              /* the base was */
 };
 
 /* 0, 0: a row that says nothing. */
@@ -39,9 +43,8 @@ void cost_init(struct cost *c, uint32_t setup_ns, uint32_t ns_per_kib);
 void cost_deinit(struct cost *c);
 /* One job of so many bytes took so long. True: the line was fitted anew. */
 bool cost_sample(struct cost *c, uint64_t bytes, uint64_t ns);
-/* Without samples of its own, c departs from its row as the other one was found to: the same machine
- * runs both. */
-void cost_follow(struct cost *c, const struct cost *other);
+/* The base is known now. */
+void cost_set_base(struct cost *c, struct cost_line base);
 /* Samples taken. */
 uint64_t cost_samples(const struct cost *c);
 

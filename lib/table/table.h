@@ -93,7 +93,7 @@ struct table {
 	uint32_t thresholds[TABLE_MECHS]; /* by mech index; bytes */
 	struct table_live live[TABLE_PROVIDERS];
 	struct table_copy copies[2];
-	/* By mech index and place among its offers: what a job is expected to take, learned; alone,
+	/* By mech index and place among its offers: what a job takes by itself, measured; alone,
 	 * and one of many. TABLE_COST(). 0: as the row says. */
 	uint64_t costs[TABLE_MECHS][TABLE_OFFERS][2];
 };

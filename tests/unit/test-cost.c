@@ -144,21 +144,17 @@ START_TEST(larger_that_took_less_makes_no_negative_numbers)
 }
 END_TEST
 
-START_TEST(pace_of_the_machine_is_taken_over_until_there_are_samples)
+START_TEST(base_stays_whatever_work_teaches)
 {
-	struct cost burst;
-
-	cost_init(&burst, 100, 400);
-	for (unsigned i = 0; i < 20; i++) {
-		feed(1, 0, 3000, 8000);
-		feed(1, 16384, 3000, 8000);
-	}
-	cost_follow(&burst, &c);
-	ck_about(burst.line.setup_ns, 300);
-	ck_about(burst.line.ns_per_kib, 1600);
-	burst.line = burst.row;
-	cost_follow(&c, &burst);
-	ck_about(cost_expect(&c.line, 1024), 11000); /* it has its own */
+	feed(20, 1024, 3000, 6000);
+	ck_assert_uint_eq(cost_expect(&c.base, 1024), 3000);
+	cost_set_base(&c, (struct cost_line){500, 700});
+	ck_assert_uint_eq(cost_expect(&c.base, 1024), 1200);
+	ck_about(cost_expect(&c.line, 1024), 9000);
+	cost_deinit(&c);
+	setup();
+	cost_set_base(&c, (struct cost_line){500, 700}); /* the best guess until there is work */
+	ck_assert_uint_eq(cost_expect(&c.line, 1024), 1200);
 }
 END_TEST
 
@@ -197,7 +193,7 @@ int main(void)
 	tcase_add_test(tc, sizes_not_seen_lately_count_less);
 	tcase_add_test(tc, nonsense_stays_within_bounds);
 	tcase_add_test(tc, larger_that_took_less_makes_no_negative_numbers);
-	tcase_add_test(tc, pace_of_the_machine_is_taken_over_until_there_are_samples);
+	tcase_add_test(tc, base_stays_whatever_work_teaches);
 	tcase_add_test(tc, crossing_is_the_smallest_size_from_which_the_other_is_no_later);
 	suite_add_tcase(suite, tc);
 	return test_main(suite);

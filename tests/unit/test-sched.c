@@ -465,7 +465,7 @@ START_TEST(counts_and_traces_what_it_did)
 	ck_assert_ptr_nonnull(
 		strstr(j.text, "\"mode\":\"hardware-first\",\"threshold\":4096,\"probe\":false,"
 			       "\"considered\":[{\"provider\":\"openssl\",\"why\":\"chosen\","
-			       "\"place\":1,\"wait_ns\":0,\"cost_ns\":"));
+			       "\"place\":1,\"rank\":0,\"by\":0,\"wait_ns\":0,\"cost_ns\":"));
 	ck_assert_ptr_nonnull(
 		strstr(j.text, "\"chosen\":\"openssl\",\"place\":\"kcfd\",\"queue_hops\":0"));
 	json_deinit(&j);
