@@ -73,6 +73,7 @@ static enum kcf_status make(struct conn *c, int ret_fds[static 2])
 	list_init(&cr->awake);
 	list_init(&cr->answered);
 	cr->conn = c;
+	cr->frame = 1;
 	cr->api = c->api;
 	cr->api->open++;
 	c->ring = cr;

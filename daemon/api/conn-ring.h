@@ -17,6 +17,25 @@
 #include "api/conn.h"
 #include "table/ring.h"
 
+struct segment;
+struct tmpl;
+
+/* What entries named lately. Good until the connection's next frame, which alone can change it. */
+#define RING_MEMOS 64u
+
+struct ring_memo {
+	uint64_t frame;
+	struct tmpl *tmpl;
+	uint32_t slot;
+	uint8_t param; /* a kind that is right */
+};
+
+struct segment_memo {
+	uint64_t frame;
+	struct segment *segment;
+	uint32_t number;
+};
+
 struct conn_ring {
 	struct list awake;    /* of rings, while it is */
 	struct list answered; /* of rings: has something to be shown */
@@ -30,6 +49,9 @@ struct conn_ring {
 	uv_poll_t poll;
 	int bell;
 	struct rings_count count;
+	uint64_t frame;                     /* counts the connection's frames, from 1 */
+	struct ring_memo memos[RING_MEMOS]; /* by slot */
+	struct segment_memo segments[2];    /* of input and output */
 };
 
 /* Make one, and the client's ends: the memory and the bell, which are the caller's. */

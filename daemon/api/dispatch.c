@@ -69,6 +69,8 @@ void dispatch_frame(struct conn *c, const struct frame_header *h, uint8_t *body)
 		conn_ring_take_all(c->ring);
 	if (!conn_is_open(c))
 		return;
+	if (c->ring) /* what entries named may change now */
+		c->ring->frame++;
 	why = objection(c, row, h);
 	if (why) {
 		conn_fatal(c, KCF_PROTOCOL_ERROR, "%s: %s", frame_type_name(h->type), why);

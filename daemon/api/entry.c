@@ -58,15 +58,23 @@ const char *entry_objection(const struct ring_entry *e)
 
 /* ---- what it means ---- */
 
+static struct segment *find_segment(struct conn *c, uint32_t number, struct segment_memo *memo)
+{
+	if (memo->frame == c->ring->frame && memo->number == number)
+		return memo->segment;
+	*memo = (struct segment_memo){c->ring->frame, idmap_find(&c->segments, number), number};
+	return memo->segment;
+}
+
 static enum kcf_status find_piece(struct conn *c, uint32_t number, uint32_t offset, uint32_t len,
-				  struct entry_piece *ret)
+				  struct segment_memo *memo, struct entry_piece *ret)
 {
 	struct segment *s;
 
 	*ret = (struct entry_piece){0};
 	if (!len)
 		return KCF_SUCCESS;
-	s = idmap_find(&c->segments, number);
+	s = find_segment(c, number, memo);
 	if (!s || offset > s->size || len > s->size - offset)
 		return KCF_ARGUMENTS_BAD;
 	ret->segment = s;
@@ -74,8 +82,15 @@ static enum kcf_status find_piece(struct conn *c, uint32_t number, uint32_t offs
 	return KCF_SUCCESS;
 }
 
+static enum kcf_status check_param(struct conn *c, const struct tmpl *t, uint8_t kind)
+{
+	const struct wire_param param = {.kind = kind};
+
+	return handle_check_param(c, tmpl_mech(t), &param);
+}
+
 /* The connection keeps the one last used: most use one only. */
-static enum kcf_status find_keyless(struct conn *c, uint32_t mech, struct tmpl **ret)
+static enum kcf_status find_keyless(struct conn *c, uint32_t mech, uint8_t param, struct tmpl **ret)
 {
 	struct conn_ring *cr = c->ring;
 	struct tmpl *t;
@@ -90,14 +105,7 @@ static enum kcf_status find_keyless(struct conn *c, uint32_t mech, struct tmpl *
 		cr->keyless = t;
 	}
 	*ret = cr->keyless;
-	return KCF_SUCCESS;
-}
-
-static enum kcf_status check_param(struct conn *c, const struct tmpl *t, uint8_t kind)
-{
-	const struct wire_param param = {.kind = kind};
-
-	return handle_check_param(c, tmpl_mech(t), &param);
+	return check_param(c, cr->keyless, param);
 }
 
 static enum kcf_status decode_dual(struct conn *c, const uint8_t *extra, struct entry *en)
@@ -113,7 +121,8 @@ static enum kcf_status decode_dual(struct conn *c, const uint8_t *extra, struct 
 	en->mac_len2 = d.len2;
 	status = check_param(c, en->tmpl2, d.len2 ? KCF_PARAM_MAC : KCF_PARAM_NONE);
 	if (status == KCF_SUCCESS && e->op == KCF_OP_ENCRYPT_MAC)
-		status = find_piece(c, d.mac_seg, d.mac_off, d.mac_room, &en->mac);
+		status = find_piece(c, d.mac_seg, d.mac_off, d.mac_room, &c->ring->segments[1],
+				    &en->mac);
 	return status;
 }
 
@@ -127,20 +136,39 @@ static enum kcf_status check_sizes(struct conn *c, const struct entry *en)
 								       : KCF_SUCCESS;
 }
 
+/* The template, or the keyless mechanism, for a parameter of this kind. */
+static enum kcf_status find_template(struct conn *c, const struct ring_entry *e, struct tmpl **ret)
+{
+	struct ring_memo *memo = &c->ring->memos[e->slot % RING_MEMOS];
+	enum kcf_status status;
+
+	if (e->flags & RING_MECH)
+		return find_keyless(c, e->slot, e->param, ret);
+	if (memo->frame == c->ring->frame && memo->slot == e->slot && memo->param == e->param) {
+		*ret = memo->tmpl;
+		return KCF_SUCCESS;
+	}
+	*ret = idmap_find(&c->templates, e->slot);
+	if (!*ret)
+		return KCF_ARGUMENTS_BAD;
+	status = check_param(c, *ret, e->param);
+	if (status == KCF_SUCCESS)
+		*memo = (struct ring_memo){c->ring->frame, *ret, e->slot, e->param};
+	return status;
+}
+
 enum kcf_status entry_decode(struct conn *c, const struct ring_entry *e, const uint8_t *extra,
 			     struct entry *ret)
 {
-	enum kcf_status status = KCF_SUCCESS;
+	enum kcf_status status;
 
-	*ret = (struct entry){.e = e};
+	ret->e = e;
+	ret->tmpl2 = NULL;
+	ret->mac = (struct entry_piece){0};
+	ret->mac_len2 = 0;
 	if ((e->flags & RING_ALWAYS_QUEUE) && (e->flags & RING_NEVER_QUEUE))
 		return KCF_ARGUMENTS_BAD;
-	if (e->flags & RING_MECH)
-		status = find_keyless(c, e->slot, &ret->tmpl);
-	else if (!(ret->tmpl = idmap_find(&c->templates, e->slot)))
-		return KCF_ARGUMENTS_BAD;
-	if (status == KCF_SUCCESS)
-		status = check_param(c, ret->tmpl, e->param);
+	status = find_template(c, e, &ret->tmpl);
 	if (status == KCF_SUCCESS && is_dual(e)) {
 		status = decode_dual(c, extra, ret);
 		extra += sizeof(struct ring_dual);
@@ -148,9 +176,11 @@ enum kcf_status entry_decode(struct conn *c, const struct ring_entry *e, const u
 	ret->aad = extra;
 	ret->check = extra + e->aad_len;
 	if (status == KCF_SUCCESS)
-		status = find_piece(c, e->in_seg, e->in_off, e->in_len, &ret->in);
+		status = find_piece(c, e->in_seg, e->in_off, e->in_len, &c->ring->segments[0],
+				    &ret->in);
 	if (status == KCF_SUCCESS)
-		status = find_piece(c, e->out_seg, e->out_off, e->out_room, &ret->out);
+		status = find_piece(c, e->out_seg, e->out_off, e->out_room, &c->ring->segments[1],
+				    &ret->out);
 	return status == KCF_SUCCESS ? check_sizes(c, ret) : status;
 }
 

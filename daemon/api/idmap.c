@@ -44,7 +44,7 @@ static struct idmap_slot *find_slot(const struct idmap *m, uint64_t id)
 	}
 }
 
-void *idmap_find(const struct idmap *m, uint64_t id)
+void *idmap_find_in(const struct idmap *m, uint64_t id)
 {
 	const struct idmap_slot *s = id ? find_slot(m, id) : NULL;
 

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct idmap_slot {
@@ -26,8 +27,12 @@ struct idmap {
 void idmap_init(struct idmap *m);
 /* Forgets the entries; what they point to is the caller's. */
 void idmap_deinit(struct idmap *m);
+void *idmap_find_in(const struct idmap *m, uint64_t id);
 /* Borrowed, or NULL. */
-void *idmap_find(const struct idmap *m, uint64_t id);
+static inline void *idmap_find(const struct idmap *m, uint64_t id)
+{
+	return m->n ? idmap_find_in(m, id) : NULL;
+}
 /* id must not be there. false: out of memory. */
 bool idmap_add(struct idmap *m, uint64_t id, void *value);
 /* Returns what was there, or NULL. */

@@ -104,23 +104,33 @@ void consumer_put(struct consumer *c)
 static uint64_t charge_limit(const struct consumer *c, enum charge_kind kind)
 {
 	const struct limits *l = &c->core->limits;
-	const uint64_t limits[CHARGE_KINDS] = {
-		[CHARGE_CONNECTION] = l->user_connections,
-		[CHARGE_REQUEST] = l->user_requests,
-		[CHARGE_KEY] = l->user_keys,
-		[CHARGE_CONTEXT] = l->user_contexts,
-		[CHARGE_TEMPLATE] = l->user_templates,
-		[CHARGE_ARENA] = l->user_arena,
-	};
 
-	return limits[kind];
+	switch (kind) {
+	case CHARGE_CONNECTION:
+		return l->user_connections;
+	case CHARGE_REQUEST:
+		return l->user_requests;
+	case CHARGE_KEY:
+		return l->user_keys;
+	case CHARGE_CONTEXT:
+		return l->user_contexts;
+	case CHARGE_TEMPLATE:
+		return l->user_templates;
+	default:
+		return l->user_arena;
+	}
+}
+
+bool consumer_has_room(const struct consumer *c, enum charge_kind kind, uint64_t n)
+{
+	uint64_t limit = charge_limit(c, kind);
+
+	return n <= limit && c->charged[kind] <= limit - n;
 }
 
 enum kcf_status consumer_charge(struct consumer *c, enum charge_kind kind, uint64_t n)
 {
-	uint64_t limit = charge_limit(c, kind);
-
-	if (n > limit || c->charged[kind] > limit - n)
+	if (!consumer_has_room(c, kind, n))
 		return KCF_QUOTA_EXCEEDED;
 	c->charged[kind] += n;
 	leave_idle(c);

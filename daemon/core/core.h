@@ -87,6 +87,8 @@ void consumer_put(struct consumer *c);
 /* KCF_SUCCESS or KCF_QUOTA_EXCEEDED. */
 enum kcf_status consumer_charge(struct consumer *c, enum charge_kind kind, uint64_t n);
 void consumer_uncharge(struct consumer *c, enum charge_kind kind, uint64_t n);
+/* Could so much be charged? */
+bool consumer_has_room(const struct consumer *c, enum charge_kind kind, uint64_t n);
 
 /* ---- mechanisms ---- */
 

@@ -26,6 +26,7 @@ struct quick {
 	uint8_t *scratch;  /* private copies */
 	size_t used, high; /* high: to be wiped */
 	uint64_t cost;     /* predicted */
+	unsigned n;        /* operations */
 };
 
 struct core {

@@ -129,6 +129,11 @@ static bool place(struct core *core, struct quick_op *op)
 	bool in = !shared || (decrypts && key && key->by_handle);
 	bool out = !shared || decrypts || is_dual(op);
 
+	if (!in && !out) {
+		op->work_in = op->in;
+		op->work_out = op->out;
+		return true;
+	}
 	return place_one(core, &op->in, in, true, &op->work_in) &&
 	       place_one(core, &op->out, out, false, &op->work_out) &&
 	       place_one(core, &op->mac, true, false, &op->work_mac);
@@ -164,39 +169,42 @@ bool quick_take(struct core *core, struct quick_op *op)
 	op->prepared = plan->prepared;
 	op->prepared_mac = NULL;
 	cost = cost_expect(&offer_cost(op->offer, op->company)->line, op->in.iov_len);
+	/* as if all that is taken were charged: it is over before anybody could look */
 	if (!fits(core, op, cost) || (is_dual(op) && !find_mac(op, op->offer)) ||
-	    consumer_charge(op->consumer, CHARGE_REQUEST, 1) != KCF_SUCCESS)
+	    !consumer_has_room(op->consumer, CHARGE_REQUEST, q->n + 1))
 		return false;
 	if (!place(core, op)) {
 		q->used = used;
-		consumer_uncharge(op->consumer, CHARGE_REQUEST, 1);
 		return false;
 	}
 	q->cost += cost;
+	q->n++;
 	return true;
 }
 
 /* ---- running ---- */
 
+/* Member by member: the rest is the burst's to fill, or of other kinds of jobs. */
 static void make_job(struct quick_op *op)
 {
 	const struct iovec *check = op->op == KCF_OP_ENCRYPT_MAC ? &op->work_mac : &op->check;
+	struct kcf_job *job = &op->job;
 
-	op->job = (struct kcf_job){
-		.op = op->op,
-		.phase = KCF_SINGLE,
-		.param = op->param,
-		.param2 = op->param2,
-		.in = &op->work_in,
-		.out = &op->work_out,
-		.check = check,
-		.n_in = op->work_in.iov_len != 0,
-		.n_out = op->work_out.iov_len != 0,
-		.n_check = check->iov_len != 0,
-		.in_len = op->work_in.iov_len,
-		.out_room = op->work_out.iov_len,
-		.check_len = check->iov_len,
-	};
+	job->op = op->op;
+	job->phase = KCF_SINGLE;
+	job->param = op->param;
+	job->param2 = op->param2;
+	job->ctx = NULL;
+	job->in = &op->work_in;
+	job->out = &op->work_out;
+	job->check = check;
+	job->n_in = op->work_in.iov_len != 0;
+	job->n_out = op->work_out.iov_len != 0;
+	job->n_check = check->iov_len != 0;
+	job->in_len = op->work_in.iov_len;
+	job->out_room = op->work_out.iov_len;
+	job->check_len = check->iov_len;
+	job->out_len = job->mac_len = 0;
 }
 
 /* Into the burst; false: its status says why not. */
@@ -244,7 +252,6 @@ static void count(struct core *core, struct quick_op *op, uint64_t took)
 	struct stats_row *row = op->offer->stat;
 	bool failed = op->status != KCF_SUCCESS;
 
-	consumer_uncharge(c, CHARGE_REQUEST, 1);
 	if (op->again)
 		return;
 	c->ops++;
@@ -349,6 +356,7 @@ void quick_run(struct core *core, struct quick_op *const *ops, unsigned n)
 	burst_end(&b);
 	core->quick.used = 0;
 	core->quick.cost = 0;
+	core->quick.n = 0;
 }
 
 void quick_rest(struct core *core)
