@@ -286,8 +286,10 @@ int adm_stats(int argc, char **argv)
 			"\"kcfd\" on kcfd's cores, \"hardware\" on a device. Of those two: jobs "
 			"the provider was\n"
 			"given together, and how much of its lanes they took where it has "
-			"any. Then what came and went by rings, how often who slept was rung for,\n"
-			"and how long kcfd looked for more without sleeping.\n",
+			"any.\n"
+			"Then what came and went by rings, how often who slept was rung for, and "
+			"how long kcfd\n"
+			"looked for more without sleeping.\n",
 		.max_words = 0,
 	};
 	static const struct section sections[] = {
