@@ -25,6 +25,7 @@ DIGEST, MAC, MAC_VERIFY, ENCRYPT, DECRYPT, SIGN, VERIFY, ENCRYPT_MAC, MAC_DECRYP
 SINGLE, INIT, UPDATE, FINAL = range(4)
 SEALS = 1 | 2 | 4  # F_SEAL_SEAL, F_SEAL_SHRINK, F_SEAL_GROW
 ALWAYS_QUEUE, NEVER_QUEUE, NOTIFY_STEPS, SYNC = 1, 2, 4, 8
+FEATURE_RING = 2
 
 
 class Closed(Exception):
@@ -144,14 +145,15 @@ class Segment:
 class Client(Connection):
     """A connection after the handshake: sections 3 to 5."""
 
-    def __init__(self, path, label="python", versions=(1, 1)):
+    def __init__(self, path, label="python", versions=(1, 1), features=0):
         super().__init__(path)
         self.next_id = 0
         self.answers = {}
         self.steps = {}
         self.events = []
         self.rooms = []
-        self.send("HELLO", {"version_min": versions[0], "version_max": versions[1], "label": label}, self.new_id())
+        self.send("HELLO", {"version_min": versions[0], "version_max": versions[1], "label": label,
+                            "features": features}, self.new_id())
         kind, _, self.hello, _ = self.recv()
         if kind == "FATAL":
             raise Closed(self.fatal)
