@@ -196,7 +196,7 @@ int api_init(struct api *a, uv_loop_t *loop, uint64_t daemon_id)
 	uv_timer_init(loop, &a->credit_timer);
 	a->check.data = a->prepare.data = a->timer.data = a->credit_timer.data = a;
 	rings_init(a);
-	a->open = 5;
+	a->open = API_HOOKS;
 	uv_check_start(&a->check, on_check);
 	return uv_prepare_start(&a->prepare, on_prepare);
 }

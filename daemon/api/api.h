@@ -23,6 +23,9 @@
 
 struct conn;
 
+/* libuv handles of its own. */
+#define API_HOOKS 5u
+
 struct api {
 	uv_loop_t *loop;
 	struct core *core;

@@ -2,7 +2,9 @@
 /* fuzz-seeds DIR - valid inputs for each target, one folder each, so that none has to be kept as a file. */
 #include "fuzz.h"
 #include "../unit/wire-random.h"
+#include "ring-script.h"
 #include "script.h"
+#include "table/ring.h"
 
 #include <errno.h>
 #include <kcf/provider.h>
@@ -269,6 +271,52 @@ static void save_conversations(const char *dir)
 	save(dir, "fuzz-reply", "replies", 0, used);
 }
 
+/* ---- rings ---- */
+
+static void put_bytes(const void *bytes, size_t len)
+{
+	memcpy(buf + used, bytes, len);
+	used += len;
+}
+
+static void put_entry(const struct ring_entry *e, unsigned n_extra)
+{
+	static const uint8_t extra[RING_SCRIPT_BYTES] = {2};
+
+	buf[used++] = RING_SCRIPT_FIX;
+	put_bytes((const uint8_t *)e + sizeof(e->seq), RING_SCRIPT_BYTES);
+	while (n_extra--)
+		put_bytes(extra, sizeof(extra));
+}
+
+/* Numbers are those that make_possible() of fuzz-ring leaves as they are, or counts from 1. */
+static void save_rings(const char *dir)
+{
+	static const uint8_t ends[] = {RING_SCRIPT_FRAME, 0, 3, RING_SCRIPT_TURN, RING_SCRIPT_POKE, 0, 16, 1,
+				       RING_SCRIPT_MEMORY, 1, 0, 77, RING_SCRIPT_FRAME, 1, 1, RING_SCRIPT_TURN,
+				       RING_SCRIPT_TURN};
+
+	used = 0;
+	for (uint8_t op = 0; op < 9; op++) {
+		struct ring_entry e = {.op = op, .id = op, .in_len = 64, .out_off = 4096, .out_room = 100,
+				       .slot = op == 2 || op == 1 ? 1 : op > 6 ? 2 : op > 4 ? 3 : 0};
+		bool dual = op > 6, checks = op == 2 || op == 6 || op == 8;
+
+		e.param = e.slot == 0 ? 2 : e.slot == 2 ? 1 : 0;
+		e.iv_len = e.param == 2 ? 12 : e.param == 1 ? 16 : 0;
+		e.flags = op == 0 ? RING_MECH : op % 3 ? 0 : RING_ALWAYS_QUEUE;
+		if (op == 0)
+			e.slot = KCF_M_SHA256;
+		e.check_len = checks ? 32 : 0;
+		e.aad_len = e.slot == 0 ? 20 : 0;
+		put_entry(&e, dual || checks || e.aad_len);
+		if (op % 2)
+			buf[used++] = RING_SCRIPT_TURN;
+	}
+	put_bytes(ends, sizeof(ends));
+	save(dir, "fuzz-ring", "operations", 0, used);
+}
+
 /* ---- all ---- */
 
 static void save_messages(const char *dir)
@@ -304,5 +352,6 @@ int main(int argc, char **argv)
 	memset(data, 'd', sizeof(data));
 	save_messages(argv[1]);
 	save_conversations(argv[1]);
+	save_rings(argv[1]);
 	return 0;
 }
