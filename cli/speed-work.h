@@ -95,8 +95,13 @@ static inline void speed_iv(unsigned char iv[SPEED_IV_LEN], uint64_t seed)
 	memcpy(iv, &seed, sizeof(seed));
 }
 
-/* len: a multiple of 8. */
-static inline void speed_fill(unsigned char *buf, size_t len, uint64_t seed)
+#define SPEED_SHORT 128u /* bytes for which calling a function is not worth it */
+
+/* speed-work.c */
+void speed_fill_long(unsigned char *buf, size_t len, uint64_t seed);
+uint64_t speed_read_long(const unsigned char *buf, size_t len);
+
+static inline void speed_fill_words(unsigned char *buf, size_t len, uint64_t seed)
 {
 	for (size_t i = 0; i < len; i += 8) {
 		uint64_t word = seed + i;
@@ -105,7 +110,7 @@ static inline void speed_fill(unsigned char *buf, size_t len, uint64_t seed)
 	}
 }
 
-static inline uint64_t speed_read(const unsigned char *buf, size_t len)
+static inline uint64_t speed_read_words(const unsigned char *buf, size_t len)
 {
 	uint64_t sum = 0;
 
@@ -116,6 +121,20 @@ static inline uint64_t speed_read(const unsigned char *buf, size_t len)
 		sum += word;
 	}
 	return sum;
+}
+
+/* len: a multiple of 8. */
+static inline void speed_fill(unsigned char *buf, size_t len, uint64_t seed)
+{
+	if (len > SPEED_SHORT)
+		speed_fill_long(buf, len, seed);
+	else
+		speed_fill_words(buf, len, seed);
+}
+
+static inline uint64_t speed_read(const unsigned char *buf, size_t len)
+{
+	return len > SPEED_SHORT ? speed_read_long(buf, len) : speed_read_words(buf, len);
 }
 
 static inline void speed_key(unsigned char *key, size_t len, unsigned i)
