@@ -15,13 +15,24 @@ static void on_complete(struct request *r);
 
 static const struct request_ops op_ops = {on_step, on_complete};
 
-static void refuse(struct conn *c, uint64_t id, uint32_t units, enum kcf_status status)
+/* What is refused of a context ends that as what fails does. */
+static void end_context(struct conn *c, const struct wire_op *m)
+{
+	struct context *context;
+
+	if ((m->phase == KCF_UPDATE || m->phase == KCF_FINAL_PHASE) &&
+	    context_table_find(c, m->context, (uint16_t)m->op, &context) == KCF_SUCCESS)
+		context_table_drop(c, m->context);
+}
+
+static void refuse(struct conn *c, uint64_t id, const struct wire_op *m, enum kcf_status status)
 {
 	struct wire_msg msg = {.type = FRAME_OP_REPLY};
 
 	msg.op_reply.status = status;
-	credit_done(&c->credit, units);
+	credit_done(&c->credit, m->units);
 	conn_send(c, &msg, id);
+	end_context(c, m);
 }
 
 /* What the payload must be, or the sender and we do not agree where the next frame begins. */
@@ -152,7 +163,7 @@ void handle_op(struct conn *c, const struct dispatch_frame *f)
 	if (status == KCF_SUCCESS)
 		status = op_build(c, &m, f->payload, &r);
 	if (status != KCF_SUCCESS) {
-		refuse(c, f->h->id, m.units, status);
+		refuse(c, f->h->id, &m, status);
 		return;
 	}
 	status = op_enter(c, r, f->h->id);
@@ -165,7 +176,7 @@ void handle_op(struct conn *c, const struct dispatch_frame *f)
 		op_leave(r);
 	}
 	op_free(r);
-	refuse(c, f->h->id, m.units, status);
+	refuse(c, f->h->id, &m, status);
 }
 
 /* ---- answers ---- */

@@ -97,6 +97,30 @@ static struct wire_key_reply key_op(struct wire_key_op_msg op, struct harness_fr
 	return f->msg.key_reply;
 }
 
+/* Also where it does not come as far as its provider: what follows must not go on without it. */
+START_TEST(ends_a_context_with_an_update_that_is_refused)
+{
+	struct wire_range nowhere = {9, 0, 100};
+	struct wire_op op = {.op = KCF_OP_DIGEST, .phase = KCF_UPDATE, .context = 3,
+			     .in = &nowhere, .n_in = 1};
+	struct harness_frame f;
+
+	send_phase(1, KCF_OP_DIGEST, KCF_INIT, 3);
+	fake_complete(wait_request(), KCF_SUCCESS, 0);
+	expect_op(1, &f);
+	op.op = KCF_OP_MAC; /* not its operation */
+	harness_raw_send_op(&raw, &op, 2, NULL, 0);
+	ck_assert_uint_eq(expect_op(2, &f).status, KCF_ARGUMENTS_BAD);
+	ck_assert_int_eq(fake.n_contexts, 1);
+	op.op = KCF_OP_DIGEST;
+	harness_raw_send_op(&raw, &op, 3, NULL, 0);
+	send_phase(4, KCF_OP_DIGEST, KCF_UPDATE, 3);
+	ck_assert_uint_eq(expect_op(3, &f).status, KCF_ARGUMENTS_BAD);
+	ck_assert_uint_eq(expect_op(4, &f).status, KCF_INVALID_CONTEXT);
+	ck_assert_int_eq(fake.n_contexts, 0);
+}
+END_TEST
+
 START_TEST(imports_and_destroys_a_key_by_handle)
 {
 	struct wire_key_op_msg op = {.kind = KEYOP_IMPORT, .key = some_bytes()};
@@ -340,6 +364,7 @@ int main(void)
 	tcase_add_test(t, refuses_a_template_of_another_mechanism);
 	tcase_add_test(t, closes_a_client_that_names_a_slot_out_of_range);
 	tcase_add_test(t, ends_a_context_with_its_final);
+	tcase_add_test(t, ends_a_context_with_an_update_that_is_refused);
 	tcase_add_test(t, imports_and_destroys_a_key_by_handle);
 	tcase_add_test(t, makes_a_key_by_a_request_and_answers_with_its_handle);
 	tcase_add_test(t, tries_the_key_types_in_turn_to_export);
