@@ -5,12 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define N_CLASSES       6u /* 64, 128 ... 2048 */
 #define FIRST_SEGMENT   (1u << 20)
 #define LARGEST_SEGMENT (16u << 20) /* unless a buffer needs more */
+#define OWN_NUMBER      (ARENA_SEGMENTS + 1) /* the first that kcfd gives to no segment itself */
+#define SEALS           (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 enum page_kind { PAGE_FREE = 0, PAGE_HEAD, PAGE_CONT, PAGE_BLOCKS };
 
@@ -126,9 +129,23 @@ static struct segment *segment_new(int fd, size_t size)
 	return s;
 }
 
+/* Takes s. Locked. */
+static enum kcf_status insert(struct arena *a, struct segment *s)
+{
+	if (a->n_segments == ARENA_SEGMENTS) {
+		segment_free(s, true);
+		return KCF_HOST_MEMORY;
+	}
+	a->segments[a->n_segments] = s;
+	set_n_segments(a, a->n_segments + 1);
+	map_update(a);
+	return KCF_SUCCESS;
+}
+
 enum kcf_status arena_add(struct arena *a, int fd, size_t size, uint32_t number)
 {
 	struct segment *s = segment_new(fd, size);
+	enum kcf_status st;
 
 	if (!s) {
 		close(fd);
@@ -137,16 +154,78 @@ enum kcf_status arena_add(struct arena *a, int fd, size_t size, uint32_t number)
 	s->attached = true;
 	s->number = number;
 	pthread_mutex_lock(&a->lock);
-	if (a->n_segments == ARENA_SEGMENTS) {
-		pthread_mutex_unlock(&a->lock);
+	st = insert(a, s);
+	pthread_mutex_unlock(&a->lock);
+	return st;
+}
+
+/* A memfd as kcfd would make it. A limit on file sizes is not to end the program. */
+static int make_memfd(size_t size)
+{
+	struct rlimit limit;
+	int fd;
+
+	if (getrlimit(RLIMIT_FSIZE, &limit) < 0 || size > limit.rlim_cur)
+		return -1;
+	fd = memfd_create("kcf-arena", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return -1;
+	if (ftruncate(fd, (off_t)size) == 0 && fcntl(fd, F_ADD_SEALS, SEALS) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static bool is_used(const struct arena *a, uint32_t number)
+{
+	for (unsigned i = 0; i < a->n_segments; i++)
+		if (a->segments[i]->number == number)
+			return true;
+	return false;
+}
+
+static enum kcf_status insert_offered(struct arena *a, struct segment *s)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < a->n_segments; i++)
+		n += a->segments[i]->offered;
+	if (n == ARENA_OFFERS) {
 		segment_free(s, true);
+		return KCF_BUSY;
+	}
+	s->offered = true;
+	s->number = OWN_NUMBER;
+	while (is_used(a, s->number))
+		s->number++;
+	return insert(a, s);
+}
+
+enum kcf_status arena_make(struct arena *a, size_t size, uint64_t offer_id, uint32_t *ret_number,
+			   int *ret_fd)
+{
+	int fd = make_memfd(size), copy = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	struct segment *s = copy < 0 ? NULL : segment_new(fd, size);
+	enum kcf_status st;
+
+	if (!s) {
+		if (copy >= 0)
+			close(copy);
+		if (fd >= 0)
+			close(fd);
 		return KCF_HOST_MEMORY;
 	}
-	a->segments[a->n_segments] = s;
-	set_n_segments(a, a->n_segments + 1);
-	map_update(a);
+	s->offer_id = offer_id;
+	pthread_mutex_lock(&a->lock);
+	st = insert_offered(a, s);
+	if (st == KCF_SUCCESS)
+		*ret_number = s->number;
 	pthread_mutex_unlock(&a->lock);
-	return KCF_SUCCESS;
+	if (st == KCF_SUCCESS)
+		*ret_fd = copy;
+	else
+		close(copy);
+	return st;
 }
 
 /* ---- allocate ---- */
@@ -244,7 +323,7 @@ static uint8_t *take_block(struct segment *s, unsigned class)
 	return take_block_of(s, i);
 }
 
-void *arena_alloc(struct arena *a, size_t len)
+void *arena_alloc(struct arena *a, size_t len, bool offered)
 {
 	size_t n = (len + ARENA_PAGE - 1) / ARENA_PAGE;
 	unsigned class = class_of(len), i;
@@ -254,7 +333,7 @@ void *arena_alloc(struct arena *a, size_t len)
 	for (i = 0; i < a->n_segments && !ret; i++) {
 		struct segment *s = a->segments[i];
 
-		if (!s->attached)
+		if (!s->attached && !(offered && s->offered))
 			continue;
 		if (class < N_CLASSES) {
 			ret = take_block(s, class);
@@ -362,25 +441,27 @@ static void release(struct segment *s, const void *p)
 		s->hint = (size_t)(page - s->pages);
 }
 
-/* One segment without buffers is kept; a second one goes back. */
-static struct segment *surplus(struct arena *a, const struct segment *emptied)
+/* Locked. */
+static void take_out(struct arena *a, const struct segment *s)
 {
-	unsigned i, n = 0, at = 0;
-	struct segment *s;
+	unsigned i = 0;
 
-	for (i = 0; i < a->n_segments; i++) {
-		if (a->segments[i] == emptied)
-			at = i;
-		else if (a->segments[i]->n_used == 0 && a->segments[i]->attached)
-			n++;
-	}
-	if (n == 0 || !emptied->attached)
-		return NULL;
-	s = a->segments[at];
-	a->segments[at] = a->segments[a->n_segments - 1];
+	while (a->segments[i] != s)
+		i++;
+	a->segments[i] = a->segments[a->n_segments - 1];
 	set_n_segments(a, a->n_segments - 1);
 	map_update(a);
-	return s;
+}
+
+/* One segment without buffers is kept; a second one goes back. */
+static bool is_surplus(const struct arena *a, const struct segment *emptied)
+{
+	unsigned i, n = 0;
+
+	for (i = 0; i < a->n_segments; i++)
+		n += a->segments[i] != emptied && a->segments[i]->n_used == 0 &&
+		     a->segments[i]->attached;
+	return emptied->refusal || (n > 0 && emptied->attached);
 }
 
 enum kcf_status arena_free(struct arena *a, void *p, uint32_t *ret_drop)
@@ -393,15 +474,43 @@ enum kcf_status arena_free(struct arena *a, void *p, uint32_t *ret_drop)
 	s = find_segment(a, p, 1);
 	if (s && is_start(s, p)) {
 		release(s, p);
-		st = KCF_SUCCESS;
-		if (s->n_used == 0)
-			drop = surplus(a, s);
+		if (!s->refusal) {
+			st = KCF_SUCCESS;
+			a->refused = false;
+		}
+		if (s->n_used == 0 && is_surplus(a, s)) {
+			take_out(a, s);
+			drop = s;
+		}
 	}
 	pthread_mutex_unlock(&a->lock);
 	if (drop) {
-		*ret_drop = drop->number;
+		*ret_drop = drop->refusal ? 0 : drop->number;
 		segment_free(drop, true);
 	}
+	return st;
+}
+
+bool arena_is_refused(struct arena *a)
+{
+	bool ret;
+
+	pthread_mutex_lock(&a->lock);
+	ret = a->refused;
+	pthread_mutex_unlock(&a->lock);
+	return ret;
+}
+
+enum kcf_status arena_refusal(struct arena *a, const void *p)
+{
+	enum kcf_status st = KCF_SUCCESS;
+	const struct segment *s;
+
+	pthread_mutex_lock(&a->lock);
+	s = find_segment(a, p, 1);
+	if (s)
+		st = s->refusal;
+	pthread_mutex_unlock(&a->lock);
 	return st;
 }
 
@@ -433,7 +542,7 @@ bool arena_ranges(struct arena *a, const struct iovec *v, unsigned n, struct wir
 		struct wire_range *last = n_ranges ? &ret[n_ranges - 1] : NULL;
 		uint64_t at;
 
-		if (!s || !s->attached || (s->n_lost && is_lost(s, v[i].iov_base))) {
+		if (!s || !(s->attached || s->offered) || (s->n_lost && is_lost(s, v[i].iov_base))) {
 			ok = false;
 			break;
 		}
@@ -479,27 +588,45 @@ void arena_detach(struct arena *a)
 
 	pthread_mutex_lock(&a->lock);
 	for (i = 0; i < a->n_segments; i++) {
-		a->segments[i]->attached = false;
+		a->segments[i]->attached = a->segments[i]->offered = false;
 		a->segments[i]->offer_id = 0;
+		a->segments[i]->refusal = KCF_SUCCESS;
 	}
 	map_update(a);
 	pthread_mutex_unlock(&a->lock);
 }
 
-void arena_attach(struct arena *a, uint64_t offer_id, bool accepted, uint32_t number)
+static struct segment *find_offered(const struct arena *a, uint64_t offer_id)
 {
-	unsigned i;
+	for (unsigned i = 0; i < a->n_segments; i++)
+		if (a->segments[i]->offer_id == offer_id)
+			return a->segments[i];
+	return NULL;
+}
+
+bool arena_attach(struct arena *a, uint64_t offer_id, enum kcf_status status, uint32_t number)
+{
+	struct segment *s, *drop = NULL;
+	bool right = true;
 
 	pthread_mutex_lock(&a->lock);
-	for (i = 0; i < a->n_segments; i++) {
-		struct segment *s = a->segments[i];
-
-		if (s->offer_id != offer_id)
-			continue;
+	s = find_offered(a, offer_id);
+	if (s) {
+		right = !s->offered || status != KCF_SUCCESS || s->number == number;
 		s->offer_id = 0;
-		s->attached = accepted;
+		s->offered = false;
+		s->attached = status == KCF_SUCCESS;
+		s->refusal = status;
 		s->number = number;
+		a->refused = status != KCF_SUCCESS;
+		if (a->refused && s->n_used == 0) {
+			take_out(a, s);
+			drop = s;
+		}
 	}
 	map_update(a);
 	pthread_mutex_unlock(&a->lock);
+	if (drop)
+		segment_free(drop, true);
+	return right;
 }

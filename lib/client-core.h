@@ -37,12 +37,22 @@ enum client_state { CLIENT_OFF = 0, CLIENT_DOWN, CLIENT_HELLO, CLIENT_OFFER, CLI
 #define TX_EARLY      (4u * 1024)
 #define TX_EARLY_WORK (64u * 1024)
 
+/* A descriptor that goes out with the byte at this place; ours. */
+struct tx_fd {
+	size_t at;
+	int fd;
+};
+
+#define TX_FDS ARENA_OFFERS
+
 /* Bytes on their way out. fill is appended to under the lock; out belongs to the sender. */
 struct tx {
 	uint8_t *fill, *out;
 	size_t fill_len, fill_cap;
 	size_t fill_work; /* payload of what is in fill that is in the arena */
 	size_t out_pos, out_len, out_cap;
+	struct tx_fd fill_fds[TX_FDS], out_fds[TX_FDS];
+	unsigned n_fill_fds, n_out_fds;
 	bool sending;
 	bool blocked; /* the socket is full: the driver goes on when it is writable */
 };
@@ -194,6 +204,8 @@ void client_tx_commit(struct kcf_client *c, size_t n);
 /* Append a message without payload. Lock held. */
 bool client_tx_msg(struct kcf_client *c, const struct wire_msg *msg, uint64_t id,
 		   uint64_t deadline_us);
+/* The same with a descriptor, which is taken. Lock held. */
+bool client_tx_msg_fd(struct kcf_client *c, const struct wire_msg *msg, uint64_t id, int fd);
 /* Is it time to send what callbacks submitted? Lock held. */
 static inline bool client_tx_is_early(const struct kcf_client *c)
 {
@@ -280,10 +292,12 @@ void op_key_reply(struct kcf_client *c, struct pending *p, const struct wire_key
 /* A step's notification. False: not of this request. */
 bool op_step_reply(struct kcf_client *c, struct pending *p, const struct wire_op_reply *r,
 		   const uint8_t *payload, size_t payload_len);
+/* Why kcfd refused arena memory of the request that was offered to it; KCF_SUCCESS: it did not. */
+enum kcf_status op_refusal(struct kcf_client *c, const struct pending *p);
 /* Result is in: wake the waiter or queue the callback. Lock held. */
 void op_finish(struct kcf_client *c, struct pending *p, enum kcf_status status);
-/* Arena memory back, and a surplus segment to kcfd. Lock held. */
-void client_buf_free(struct kcf_client *c, void *p);
+/* Arena memory back, and a surplus segment to kcfd. False: it was of no use. Lock held. */
+bool client_buf_free(struct kcf_client *c, void *p);
 /* Release what the request held and give it back to the pool. Lock held. */
 void op_release(struct kcf_client *c, struct pending *p);
 

@@ -119,6 +119,7 @@ static bool on_arena_reply(struct kcf_client *c, const struct input *in)
 {
 	const struct wire_arena *r = &in->msg->arena;
 	struct pending *p = find(c, in->h->id, PENDING_OFFER);
+	bool right;
 
 	if (!p) {
 		p = find(c, in->h->id, PENDING_EXCHANGE);
@@ -126,12 +127,14 @@ static bool on_arena_reply(struct kcf_client *c, const struct input *in)
 			p->reply_fd = client_take_fd(c);
 		return on_exchange(c, in);
 	}
-	arena_attach(&c->arena, p->id, r->status == KCF_SUCCESS, r->segment);
 	pthread_mutex_lock(&c->lock);
+	right = arena_attach(&c->arena, p->id, (enum kcf_status)r->status, r->segment);
 	pending_free(&c->pending, p);
 	client_offer_answered(c);
+	if (r->status == KCF_SUCCESS)
+		client_wake_memory(c);
 	pthread_mutex_unlock(&c->lock);
-	return true;
+	return right;
 }
 
 static bool on_room(struct kcf_client *c, const struct input *in)

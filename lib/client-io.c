@@ -78,6 +78,19 @@ bool client_tx_msg(struct kcf_client *c, const struct wire_msg *msg, uint64_t id
 	return true;
 }
 
+bool client_tx_msg_fd(struct kcf_client *c, const struct wire_msg *msg, uint64_t id, int fd)
+{
+	struct tx *tx = &c->tx;
+	size_t at = tx->fill_len;
+
+	if (tx->n_fill_fds == TX_FDS || !client_tx_msg(c, msg, id, 0)) {
+		close(fd);
+		return false;
+	}
+	tx->fill_fds[tx->n_fill_fds++] = (struct tx_fd){at, fd};
+	return true;
+}
+
 /* The sender's buffer: what is left of it, or what was appended. False: nothing to send. */
 static bool next_out(struct tx *tx)
 {
@@ -102,18 +115,67 @@ static bool next_out(struct tx *tx)
 	tx->fill = buf;
 	tx->fill_cap = cap;
 	tx->fill_len = tx->fill_work = 0;
+	memcpy(tx->out_fds, tx->fill_fds, sizeof(tx->out_fds));
+	tx->n_out_fds = tx->n_fill_fds;
+	tx->n_fill_fds = 0;
 	return true;
 }
 
-/* -errno, or bytes. */
-static ssize_t send_out(int fd, const uint8_t *buf, size_t len)
+static ssize_t send_with(int sock, const uint8_t *buf, size_t len, int fd)
+{
+	union {
+		struct cmsghdr align;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} control = {0};
+	struct iovec iov = {(void *)buf, len};
+	struct msghdr mh = {.msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = control.buf,
+			    .msg_controllen = sizeof(control.buf)};
+	struct cmsghdr *cm = CMSG_FIRSTHDR(&mh);
+
+	cm->cmsg_level = SOL_SOCKET;
+	cm->cmsg_type = SCM_RIGHTS;
+	cm->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cm), &fd, sizeof(fd));
+	return sendmsg(sock, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* -errno, or bytes. fd, if there is one, goes with the first. */
+static ssize_t send_out(int sock, const uint8_t *buf, size_t len, int fd)
 {
 	ssize_t n;
 
 	do {
-		n = send(fd, buf, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		n = fd < 0 ? send(sock, buf, len, MSG_NOSIGNAL | MSG_DONTWAIT)
+			   : send_with(sock, buf, len, fd);
 	} while (n < 0 && errno == EINTR);
 	return n < 0 ? -errno : n;
+}
+
+/* What goes in one write: no descriptor but at its beginning. */
+static size_t next_write(const struct tx *tx, int *ret_fd)
+{
+	const struct tx_fd *f = tx->out_fds;
+	unsigned n = tx->n_out_fds;
+
+	*ret_fd = -1;
+	if (n && f->at == tx->out_pos) {
+		*ret_fd = f->fd;
+		f++;
+		n--;
+	}
+	return (n ? f->at : tx->out_len) - tx->out_pos;
+}
+
+/* n bytes, not none, were written, and the descriptor with them. */
+static void written(struct tx *tx, size_t n, int fd)
+{
+	tx->out_pos += n;
+	if (fd < 0)
+		return;
+	close(fd);
+	memmove(tx->out_fds, tx->out_fds + 1, --tx->n_out_fds * sizeof(*tx->out_fds));
 }
 
 /* The socket is of no use any more: whoever drives is to see it. Lock held. */
@@ -134,11 +196,12 @@ void client_flush(struct kcf_client *c)
 		return;
 	tx->sending = true;
 	while (next_out(tx)) {
-		int fd = c->fd;
+		int fd = c->fd, with;
+		size_t len = next_write(tx, &with);
 		ssize_t n;
 
 		pthread_mutex_unlock(&c->lock);
-		n = send_out(fd, tx->out + tx->out_pos, tx->out_len - tx->out_pos);
+		n = send_out(fd, tx->out + tx->out_pos, len, with);
 		pthread_mutex_lock(&c->lock);
 		if (n == -EAGAIN) {
 			tx->blocked = true;
@@ -148,7 +211,7 @@ void client_flush(struct kcf_client *c)
 			mark_broken(c);
 			break;
 		}
-		tx->out_pos += (size_t)n;
+		written(tx, (size_t)n, with);
 		if (c->broken)
 			break;
 	}
@@ -168,6 +231,10 @@ void client_tx_reset(struct kcf_client *c)
 		explicit_bzero(tx->out, tx->out_len);
 	if (tx->fill)
 		explicit_bzero(tx->fill, tx->fill_len);
+	for (unsigned i = 0; i < tx->n_out_fds; i++)
+		close(tx->out_fds[i].fd);
+	for (unsigned i = 0; i < tx->n_fill_fds; i++)
+		close(tx->fill_fds[i].fd);
 	free(tx->out);
 	free(tx->fill);
 	memset(tx, 0, sizeof(*tx));
@@ -175,31 +242,15 @@ void client_tx_reset(struct kcf_client *c)
 
 int client_send_fd(struct kcf_client *c, const struct wire_msg *msg, uint64_t id, int fd)
 {
-	union {
-		struct cmsghdr align;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} control = {0};
 	uint8_t buf[256];
 	size_t len = codec_encode_frame(msg, id, 0, 0, buf, sizeof(buf));
-	struct iovec iov = {buf, len};
-	struct msghdr mh = {.msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = control.buf,
-			    .msg_controllen = sizeof(control.buf)};
-	struct cmsghdr *cm = CMSG_FIRSTHDR(&mh);
 	ssize_t n;
 
 	if (len == SIZE_MAX)
 		return -EMSGSIZE;
-	cm->cmsg_level = SOL_SOCKET;
-	cm->cmsg_type = SCM_RIGHTS;
-	cm->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cm), &fd, sizeof(fd));
-	do {
-		n = sendmsg(c->fd, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
-	} while (n < 0 && errno == EINTR);
+	n = send_out(c->fd, buf, len, fd);
 	if (n < 0)
-		return -errno;
+		return (int)n;
 	return (size_t)n == len ? 0 : -EAGAIN;
 }
 

@@ -4,8 +4,8 @@
  *
  * In arena buffers of the caller's: by ranges. Else inline while it is little. Else through arena
  * memory of the library's own: copied in before the request is sent, copied out when it completes.
- * The thread that makes the request, without the client's lock; a new segment costs one exchange
- * with kcfd.
+ * The thread that makes the request, without the client's lock. A new segment costs a synchronous call
+ * one exchange with kcfd; an asynchronous one waits for nothing.
  */
 #include "op-send.h"
 
@@ -60,7 +60,7 @@ static bool wait_memory(struct kcf_client *c, struct pending *p, size_t len, voi
 	bool again = true;
 
 	pthread_mutex_lock(&c->lock);
-	*ret = arena_alloc(&c->arena, len);
+	*ret = arena_alloc(&c->arena, len, false);
 	if (!*ret)
 		again = c->state == CLIENT_UP && c->n_requests &&
 			client_wait_memory(c, p->deadline);
@@ -68,28 +68,84 @@ static bool wait_memory(struct kcf_client *c, struct pending *p, size_t len, voi
 	return again;
 }
 
-enum kcf_status place_alloc(struct kcf_client *c, struct pending *p, size_t len, void **ret)
+/* With a segment that kcfd makes. */
+static enum kcf_status alloc_sync(struct kcf_client *c, struct pending *p, size_t len, void **ret)
 {
 	enum kcf_status st;
 
 	do {
-		*ret = arena_alloc(&c->arena, len);
+		*ret = arena_alloc(&c->arena, len, false);
 		if (*ret)
 			return KCF_SUCCESS;
 		st = grow(c, len);
-		*ret = arena_alloc(&c->arena, len);
+		*ret = arena_alloc(&c->arena, len, false);
 		if (*ret)
 			return KCF_SUCCESS;
-		if (st != KCF_QUOTA_EXCEEDED || !p || !p->sync)
-			break;
-	} while (wait_memory(c, p, len, ret) && !*ret);
+	} while (st == KCF_QUOTA_EXCEEDED && p && wait_memory(c, p, len, ret) && !*ret);
 	if (*ret)
 		return KCF_SUCCESS;
-	if (st == KCF_QUOTA_EXCEEDED && p && !p->sync) {
-		p->busy_reason = KCF_BUSY_NO_ROOM;
-		return KCF_BUSY;
-	}
 	return st == KCF_SUCCESS ? KCF_HOST_MEMORY : st;
+}
+
+/* Lock held, state UP. */
+static enum kcf_status offer_segment(struct kcf_client *c, size_t size)
+{
+	struct wire_msg msg = {.type = FRAME_ARENA_OFFER, .arena.size = size};
+	struct pending *p = pending_new(&c->pending, PENDING_OFFER);
+	enum kcf_status st;
+	int fd;
+
+	if (!p)
+		return KCF_HOST_MEMORY;
+	pending_open(&c->pending, p);
+	st = arena_make(&c->arena, size, p->id, &msg.arena.segment, &fd);
+	if (st == KCF_SUCCESS && !client_tx_msg_fd(c, &msg, p->id, fd)) {
+		arena_attach(&c->arena, p->id, KCF_HOST_MEMORY, 0);
+		st = KCF_HOST_MEMORY;
+	}
+	if (st != KCF_SUCCESS)
+		pending_free(&c->pending, p);
+	return st;
+}
+
+/* Once refused, ask for no more than is needed, and for nothing while others will give memory back.
+ * Lock held. */
+static enum kcf_status offer(struct kcf_client *c, size_t len)
+{
+	bool refused = arena_is_refused(&c->arena);
+	size_t size = arena_growth(&c->arena, len);
+
+	if (c->state != CLIENT_UP)
+		return KCF_NO_DAEMON;
+	if (!size || (refused && c->n_requests))
+		return KCF_BUSY;
+	if (refused || size < len)
+		size = len;
+	return offer_segment(c, (size + ARENA_PAGE - 1) & ~(size_t)(ARENA_PAGE - 1));
+}
+
+/* With a segment that is offered to kcfd. */
+static enum kcf_status alloc_async(struct kcf_client *c, struct pending *p, size_t len, void **ret)
+{
+	enum kcf_status st = KCF_SUCCESS;
+
+	pthread_mutex_lock(&c->lock);
+	*ret = arena_alloc(&c->arena, len, true);
+	if (!*ret)
+		st = offer(c, len);
+	if (!*ret && st == KCF_SUCCESS)
+		*ret = arena_alloc(&c->arena, len, true);
+	pthread_mutex_unlock(&c->lock);
+	if (st == KCF_BUSY)
+		p->busy_reason = KCF_BUSY_NO_ROOM;
+	return *ret || st != KCF_SUCCESS ? st : KCF_HOST_MEMORY;
+}
+
+enum kcf_status place_alloc(struct kcf_client *c, struct pending *p, size_t len, void **ret)
+{
+	if (p && !p->sync)
+		return alloc_async(c, p, len, ret);
+	return alloc_sync(c, p, len, ret);
 }
 
 /* One part. *inline_left: what may still travel inline in this direction. */

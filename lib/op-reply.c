@@ -67,6 +67,34 @@ static enum kcf_status attach_status(struct kcf_client *c, const struct pending 
 	return st == KCF_SUCCESS ? p->status : st;
 }
 
+enum kcf_status op_refusal(struct kcf_client *c, const struct pending *p)
+{
+	const struct payload *all[] = {&p->in, &p->out, &p->mac};
+	enum kcf_status st = KCF_SUCCESS;
+
+	for (unsigned i = 0; i < 3 && st == KCF_SUCCESS; i++)
+		st = arena_refusal(&c->arena, all[i]->bounce);
+	for (uint32_t i = 0; i < 2 * p->n_steps && st == KCF_SUCCESS; i++)
+		st = arena_refusal(&c->arena, p->step_in[i].bounce);
+	return st;
+}
+
+/* The request failed because its memory was refused: there is no room. A context does not outlive
+ * that. */
+static void take_refusal(struct kcf_client *c, struct pending *p)
+{
+	enum kcf_status st = op_refusal(c, p);
+
+	if (st == KCF_SUCCESS)
+		return;
+	p->status = st;
+	if (st != KCF_QUOTA_EXCEEDED || p->ctx)
+		return;
+	p->status = KCF_BUSY;
+	p->busy_reason = KCF_BUSY_NO_ROOM;
+	p->no_memory = true;
+}
+
 void op_result(struct pending *p, const struct wire_op_reply *r, const uint8_t *payload,
 	       size_t payload_len)
 {
@@ -104,6 +132,8 @@ void op_reply(struct kcf_client *c, struct pending *p, const struct wire_op_repl
 	op_result(p, r, payload, payload_len);
 	if (p->status == KCF_ARGUMENTS_BAD && (p->tmpl[0] || p->tmpl[1]))
 		p->status = attach_status(c, p);
+	if (p->status == KCF_ARGUMENTS_BAD)
+		take_refusal(c, p);
 }
 
 bool op_step_reply(struct kcf_client *c, struct pending *p, const struct wire_op_reply *r,
@@ -172,27 +202,31 @@ void op_finish(struct kcf_client *c, struct pending *p, enum kcf_status status)
 		return;
 	}
 	if (status == KCF_BUSY && p->busy_reason == KCF_BUSY_NO_ROOM &&
-	    (p->flags & KCF_NOTIFY_SPACE))
-		client_notify_room(c, p->units, p->provider);
+	    (p->flags & KCF_NOTIFY_SPACE)) {
+		if (p->no_memory)
+			c->notify_memory = true;
+		else
+			client_notify_room(c, p->units, p->provider);
+	}
 	client_poke(c);
 }
 
-void client_buf_free(struct kcf_client *c, void *p)
+bool client_buf_free(struct kcf_client *c, void *p)
 {
 	struct wire_msg msg = {.type = FRAME_ARENA_FREE};
+	bool freed = arena_free(&c->arena, p, &msg.slot) == KCF_SUCCESS;
 
-	arena_free(&c->arena, p, &msg.slot);
 	if (msg.slot && c->state == CLIENT_UP)
 		client_tx_msg(c, &msg, 0, 0);
+	return freed;
 }
 
 static bool free_bounce(struct kcf_client *c, struct payload *pl)
 {
-	if (!pl->bounce)
-		return false;
-	client_buf_free(c, pl->bounce);
+	bool freed = pl->bounce && client_buf_free(c, pl->bounce);
+
 	pl->bounce = NULL;
-	return true;
+	return freed;
 }
 
 void op_release(struct kcf_client *c, struct pending *p)

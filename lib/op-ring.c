@@ -145,7 +145,7 @@ static __attribute__((noinline)) bool bounce(struct kcf_client *c, struct payloa
 {
 	if (len > BOUNCE_MAX)
 		return false;
-	pl->bounce = arena_alloc(&c->arena, len);
+	pl->bounce = arena_alloc(&c->arena, len, false);
 	pl->way = WAY_BOUNCE;
 	return pl->bounce && find_spot(c, pl->bounce, len, ret);
 }

@@ -227,6 +227,17 @@ static bool has_turn(const struct kcf_client *c, const struct pending *p)
 	return p->state == PENDING_HELD || client_is_first(c, p->waiter);
 }
 
+/* The payload is not on this connection. Kcfd's answer to an offer may have been here before us. */
+static enum kcf_status not_there(struct kcf_client *c, struct pending *p)
+{
+	enum kcf_status st = p->state == PENDING_NEW ? op_refusal(c, p) : KCF_SUCCESS;
+
+	if (st != KCF_QUOTA_EXCEEDED)
+		return st == KCF_SUCCESS ? KCF_NO_DAEMON : st;
+	p->busy_reason = KCF_BUSY_NO_ROOM;
+	return KCF_BUSY;
+}
+
 /* Lock held, state UP. */
 static enum kcf_status transmit(struct kcf_client *c, struct pending *p, struct build *b)
 {
@@ -235,7 +246,7 @@ static enum kcf_status transmit(struct kcf_client *c, struct pending *p, struct 
 
 	client_ring_ask(c);
 	if (st != KCF_SUCCESS)
-		return st;
+		return st == KCF_NO_DAEMON ? not_there(c, p) : st;
 	if (!fill_mechs(c, p, &b->msg.op))
 		return KCF_MECH_NOT_SUPPORTED;
 	if (p->ctx && !context_enter(p->ctx, p->phase == KCF_INIT, c->epoch))

@@ -6,8 +6,10 @@
 
 #include "client-core.h"
 
-/* Arena memory, with a new segment if need be. Beyond the quota a synchronous request waits until
- * others give memory back, an asynchronous one is KCF_BUSY; without request (p NULL)
+/* Arena memory, with a new segment if need be. For an asynchronous request the library makes that itself
+ * and offers it, so that nobody waits for kcfd; KCF_BUSY while such an offer was refused and others
+ * have memory to give back. A synchronous one, and one without request (p NULL), asks kcfd; beyond
+ * the quota it waits until others give memory back, or if nobody has any, or without request, is
  * KCF_QUOTA_EXCEEDED. */
 enum kcf_status place_alloc(struct kcf_client *c, struct pending *p, size_t len, void **ret);
 /* Fill in, out and mac of a NEW request. What is placed is released by op_release, whatever comes

@@ -82,6 +82,7 @@ struct pending {
 	bool by_ring;          /* entry holds the message; the templates count it */
 	bool cold;             /* the members behind entry are in use */
 	uint16_t extra_len;    /* by_ring: bytes behind the entry, in saved_inside */
+	bool no_memory;        /* BUSY, because arena memory was refused */
 	uint32_t flags;        /* of the request */
 	kcf_callback callback; /* NULL: waiter has it */
 	void *arg;

@@ -192,6 +192,29 @@ static void answer_steps(struct fake_kcfd *f, uint64_t id, const struct wire_op 
 	send_msg(f, &msg, id, reply, all, NULL, 0);
 }
 
+static bool has_segments(struct fake_kcfd *f, const struct wire_range *ranges, uint32_t n)
+{
+	while (n--) {
+		int i = 0;
+
+		while (i < FAKE_SEGMENTS && f->segments[i].number != ranges[n].segment)
+			i++;
+		if (i == FAKE_SEGMENTS)
+			return false;
+	}
+	return true;
+}
+
+static bool has_ranges(struct fake_kcfd *f, const struct wire_op *op)
+{
+	bool ok = has_segments(f, op->in, op->n_in) && has_segments(f, op->out, op->n_out);
+
+	for (uint32_t i = 0; i < op->n_steps; i++)
+		ok = ok && has_segments(f, op->steps[i].in, op->steps[i].n_in) &&
+		     has_segments(f, op->steps[i].out, op->steps[i].n_out);
+	return ok;
+}
+
 static void answer_op(struct fake_kcfd *f, uint64_t id, const struct wire_op *op,
 		      const uint8_t *payload)
 {
@@ -210,6 +233,8 @@ static void answer_op(struct fake_kcfd *f, uint64_t id, const struct wire_op *op
 		r->busy_reason = KCF_BUSY_NO_ROOM;
 		r->provider = f->busy_provider;
 	}
+	if (!has_ranges(f, op))
+		r->status = KCF_ARGUMENTS_BAD;
 	if (r->status != KCF_SUCCESS) {
 		r->required = r->status == KCF_BUFFER_TOO_SMALL ? 12345 : 0;
 		send_msg(f, &msg, id, NULL, 0, NULL, 0);
@@ -261,13 +286,14 @@ static struct fake_segment *segment(struct fake_kcfd *f, uint32_t number)
 	abort();
 }
 
-static uint32_t map_segment(struct fake_kcfd *f, int fd, size_t size)
+/* 0: a number of its own choice, another on every connection. */
+static uint32_t map_segment(struct fake_kcfd *f, int fd, size_t size, uint32_t number)
 {
 	struct fake_segment *s = segment(f, 0);
 
 	s->size = size;
 	s->base = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	s->number = (uint32_t)(s - f->segments) + 1 + 10 * f->connection;
+	s->number = number ? number : (uint32_t)(s - f->segments) + 1 + 10 * f->connection;
 	f->arena_used += size;
 	return s->number;
 }
@@ -294,20 +320,23 @@ static void on_arena_new(struct fake_kcfd *f, uint64_t id, uint64_t size)
 		    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) < 0)
 			abort();
 		msg.arena.size = size;
-		msg.arena.segment = map_segment(f, fd, size);
+		msg.arena.segment = map_segment(f, fd, size, 0);
 	}
 	send_msg(f, &msg, id, NULL, 0, &fd, fd >= 0);
 	if (fd >= 0)
 		close(fd);
 }
 
-static void on_arena_offer(struct fake_kcfd *f, uint64_t id, uint64_t size, int fd)
+static void on_arena_offer(struct fake_kcfd *f, uint64_t id, const struct wire_arena *offer, int fd)
 {
 	struct wire_msg msg = {.type = FRAME_ARENA_REPLY, .arena.status = f->arena_status};
 
+	if (f->arena_quota && f->arena_used + offer->size > f->arena_quota)
+		msg.arena.status = KCF_QUOTA_EXCEEDED;
 	if (msg.arena.status == KCF_SUCCESS && fd >= 0) {
-		msg.arena.size = size;
-		msg.arena.segment = map_segment(f, fd, size);
+		msg.arena.size = offer->size;
+		msg.arena.segment = map_segment(f, fd, offer->size,
+						offer->segment > 64 ? offer->segment : 0);
 	}
 	send_msg(f, &msg, id, NULL, 0, NULL, 0);
 }
@@ -343,7 +372,7 @@ static void handle(struct fake_kcfd *f, struct codec_arena *arena, const struct 
 		on_arena_new(f, h->id, msg.arena.size);
 		break;
 	case FRAME_ARENA_OFFER:
-		on_arena_offer(f, h->id, msg.arena.size, fd);
+		on_arena_offer(f, h->id, &msg.arena, fd);
 		break;
 	case FRAME_ARENA_FREE:
 		drop_segment(f, segment(f, msg.slot));
@@ -666,6 +695,12 @@ void fake_release(struct fake_kcfd *f)
 void fake_forget(struct fake_kcfd *f)
 {
 	end_hold(f, false);
+}
+
+void fake_speak(struct fake_kcfd *f)
+{
+	FAKE_SET(f, silent, false);
+	fake_wake(f);
 }
 
 void fake_drop(struct fake_kcfd *f)

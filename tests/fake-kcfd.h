@@ -102,6 +102,8 @@ unsigned fake_count(struct fake_kcfd *f, enum frame_type type);
 void fake_release(struct fake_kcfd *f);
 /* Hold no more; what is held is forgotten. */
 void fake_forget(struct fake_kcfd *f);
+/* Be silent no more. */
+void fake_speak(struct fake_kcfd *f);
 /* Close the connection. */
 void fake_drop(struct fake_kcfd *f);
 /* Stop and start listening. */

@@ -225,6 +225,50 @@ START_TEST(a_deadline_ends_a_call_on_a_kcfd_that_stands_still)
 }
 END_TEST
 
+#define LARGE (3u << 20)
+
+/* In memory that kcfd does not know yet: nobody waits until it does. */
+START_TEST(large_calls_do_not_wait_for_a_kcfd_that_stands_still)
+{
+	static uint8_t in[LARGE], out[4][32], want[32];
+	struct kcf_data data = kcf_flat(in, LARGE), to = kcf_flat(want, 32);
+
+	memset(in, 'x', LARGE);
+	ck_assert_int_eq(kcf_digest(bed.client, &sha, &data, &to, NULL), KCF_SUCCESS);
+	kill(bed.kcfd.pid, SIGSTOP);
+	for (unsigned i = 0; i < 4; i++) {
+		struct kcf_call_req req = collect_req(&bed.done, KCF_ALWAYS_QUEUE);
+
+		to = kcf_flat(out[i], 32);
+		ck_assert_int_eq(kcf_digest(bed.client, &sha, &data, &to, &req), KCF_QUEUED);
+	}
+	kill(bed.kcfd.pid, SIGCONT);
+	collect_wait(&bed.done, 4);
+	ck_assert_uint_eq(bed.done.n_status[KCF_SUCCESS], 4);
+	for (unsigned i = 0; i < 4; i++)
+		ck_assert_mem_eq(out[i], want, 32);
+}
+END_TEST
+
+START_TEST(what_waits_for_memory_can_be_canceled)
+{
+	static uint8_t in[LARGE], out[32];
+	struct kcf_call_req req = collect_req(&bed.done, KCF_ALWAYS_QUEUE);
+	struct kcf_data data = kcf_flat(in, LARGE), to = kcf_flat(out, 32);
+	struct kcf_call_req late = collect_req(&bed.done, KCF_ALWAYS_QUEUE);
+
+	late.timeout_ms = 1;
+	kill(bed.kcfd.pid, SIGSTOP);
+	ck_assert_int_eq(kcf_digest(bed.client, &sha, &data, &to, &req), KCF_QUEUED);
+	ck_assert_int_eq(kcf_digest(bed.client, &sha, &data, &to, &late), KCF_QUEUED);
+	ck_assert_int_eq(kcf_cancel(bed.client, req.id), KCF_SUCCESS);
+	collect_wait(&bed.done, 2); /* the deadline gives kcfd up */
+	ck_assert_uint_eq(bed.done.n_status[KCF_TIMED_OUT], 1);
+	ck_assert_uint_eq(bed.done.n_status[KCF_SUCCESS], 0);
+	kill(bed.kcfd.pid, SIGCONT);
+}
+END_TEST
+
 #ifndef KCF_SANITIZED /* its allocator does not stand a fork beside other threads */
 /* ---- forks ---- */
 
@@ -300,6 +344,8 @@ int main(void)
 	tcase_add_test(t, callbacks_may_follow_each_other_ten_thousand_times);
 	tcase_add_test(t, any_call_works_inside_a_callback_while_other_threads_wait);
 	tcase_add_test(t, a_deadline_ends_a_call_on_a_kcfd_that_stands_still);
+	tcase_add_test(t, large_calls_do_not_wait_for_a_kcfd_that_stands_still);
+	tcase_add_test(t, what_waits_for_memory_can_be_canceled);
 #ifndef KCF_SANITIZED
 	tcase_add_test(t, forks_in_the_midst_of_many_threads);
 #endif

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include "test-main.h"
 
@@ -46,7 +47,7 @@ static void put_back(void *p)
 
 START_TEST(has_nothing_without_segments)
 {
-	ck_assert_ptr_null(arena_alloc(&a, 64));
+	ck_assert_ptr_null(arena_alloc(&a, 64, false));
 	ck_assert_uint_ge(arena_growth(&a, 64), 64);
 }
 END_TEST
@@ -54,7 +55,7 @@ END_TEST
 START_TEST(refuses_a_segment_that_could_shrink)
 {
 	ck_assert_int_ne(arena_add(&a, segment_fd(MIB, F_SEAL_GROW), MIB, 1), KCF_SUCCESS);
-	ck_assert_ptr_null(arena_alloc(&a, 64));
+	ck_assert_ptr_null(arena_alloc(&a, 64, false));
 }
 END_TEST
 
@@ -71,7 +72,7 @@ START_TEST(aligns_to_pages_and_to_64_bytes)
 
 	add(MIB, 1);
 	for (size_t i = 0; i < sizeof(lens) / sizeof(lens[0]); i++) {
-		uint8_t *p = arena_alloc(&a, lens[i]);
+		uint8_t *p = arena_alloc(&a, lens[i], false);
 
 		ck_assert_ptr_nonnull(p);
 		ck_assert_uint_eq((uintptr_t)p % (lens[i] >= 4096 ? 4096 : 64), 0);
@@ -102,7 +103,7 @@ START_TEST(never_overlaps)
 			p[i] = NULL;
 		} else {
 			len[i] = 1 + (seed >> 8) % (round % 7 ? 3000 : 40000);
-			p[i] = arena_alloc(&a, len[i]);
+			p[i] = arena_alloc(&a, len[i], false);
 			if (p[i])
 				memset(p[i], (uint8_t)i, len[i]);
 		}
@@ -116,13 +117,13 @@ START_TEST(reuses_what_is_freed)
 
 	add(MIB, 1);
 	for (int i = 0; i < 100; i++) {
-		p = arena_alloc(&a, MIB);
+		p = arena_alloc(&a, MIB, false);
 		ck_assert_ptr_nonnull(p);
-		ck_assert_ptr_null(arena_alloc(&a, 64));
+		ck_assert_ptr_null(arena_alloc(&a, 64, false));
 		put_back(p);
 	}
 	for (int i = 0; i < 100; i++)
-		ck_assert_ptr_nonnull(arena_alloc(&a, 64));
+		ck_assert_ptr_nonnull(arena_alloc(&a, 64, false));
 }
 END_TEST
 
@@ -132,14 +133,14 @@ START_TEST(fills_a_page_with_small_blocks)
 	void *run;
 
 	add(MIB, 1);
-	first = arena_alloc(&a, 64);
+	first = arena_alloc(&a, 64, false);
 	for (int i = 1; i < 64; i++) {
-		p = arena_alloc(&a, 64);
+		p = arena_alloc(&a, 64, false);
 		ck_assert_uint_lt((size_t)(p - first), 4096);
 	}
-	run = arena_alloc(&a, MIB - 4096);
+	run = arena_alloc(&a, MIB - 4096, false);
 	ck_assert_ptr_nonnull(run);
-	ck_assert_ptr_null(arena_alloc(&a, 64));
+	ck_assert_ptr_null(arena_alloc(&a, 64, false));
 }
 END_TEST
 
@@ -149,8 +150,8 @@ START_TEST(knows_its_buffers)
 	uint32_t drop;
 
 	add(MIB, 1);
-	p = arena_alloc(&a, 5000);
-	q = arena_alloc(&a, 100);
+	p = arena_alloc(&a, 5000, false);
+	q = arena_alloc(&a, 100, false);
 	ck_assert_int_eq(arena_status(&a, p), KCF_SUCCESS);
 	ck_assert_int_eq(arena_status(&a, q), KCF_SUCCESS);
 	ck_assert_int_eq(arena_status(&a, p + 1), KCF_NOT_FOUND);
@@ -172,8 +173,8 @@ START_TEST(names_ranges)
 
 	add(MIB, 7);
 	add(MIB, 9);
-	p = arena_alloc(&a, MIB);
-	q = arena_alloc(&a, 8192);
+	p = arena_alloc(&a, MIB, false);
+	q = arena_alloc(&a, 8192, false);
 	v[0] = (struct iovec){p + 10, 100};
 	v[1] = (struct iovec){p + 110, 50}; /* adjacent: one range */
 	v[2] = (struct iovec){q, 8192};
@@ -199,7 +200,7 @@ START_TEST(refuses_more_pieces_than_a_message_holds)
 	uint32_t n;
 
 	add(MIB, 7);
-	p = arena_alloc(&a, MIB);
+	p = arena_alloc(&a, MIB, false);
 	for (unsigned i = 0; i <= WIRE_MAX_RANGES; i++)
 		v[i] = (struct iovec){p + 100 * i, 10};
 	ck_assert(arena_ranges(&a, v, WIRE_MAX_RANGES, r, &n));
@@ -215,8 +216,8 @@ START_TEST(never_reuses_lost_memory)
 	uint32_t n;
 
 	add(MIB, 1);
-	p = arena_alloc(&a, MIB / 2);
-	q = arena_alloc(&a, 100);
+	p = arena_alloc(&a, MIB / 2, false);
+	q = arena_alloc(&a, 100, false);
 	run = (struct iovec){p + 5, 10};
 	block = (struct iovec){q, 100};
 	arena_mark_lost(&a, &run, 1);
@@ -226,9 +227,9 @@ START_TEST(never_reuses_lost_memory)
 	ck_assert(!arena_ranges(&a, &block, 1, r, &n));
 	put_back(p);
 	put_back(q);
-	ck_assert_ptr_null(arena_alloc(&a, MIB / 2));
+	ck_assert_ptr_null(arena_alloc(&a, MIB / 2, false));
 	for (int i = 0; i < 100; i++) {
-		again = arena_alloc(&a, 100);
+		again = arena_alloc(&a, 100, false);
 		ck_assert_ptr_ne(again, q);
 		ck_assert(again < p || again >= p + MIB / 2);
 	}
@@ -243,14 +244,14 @@ START_TEST(uses_attached_segments_only)
 	uint32_t n;
 
 	add(MIB, 1);
-	p = arena_alloc(&a, 100);
+	p = arena_alloc(&a, 100, false);
 	v = (struct iovec){p, 100};
 	arena_detach(&a);
-	ck_assert_ptr_null(arena_alloc(&a, 100));
+	ck_assert_ptr_null(arena_alloc(&a, 100, false));
 	ck_assert(!arena_ranges(&a, &v, 1, r, &n));
 	ck_assert_int_eq(arena_status(&a, p), KCF_SUCCESS);
 	a.segments[0]->offer_id = 5;
-	arena_attach(&a, 5, true, 42);
+	ck_assert(arena_attach(&a, 5, KCF_SUCCESS, 42));
 	ck_assert(arena_ranges(&a, &v, 1, r, &n));
 	ck_assert_uint_eq(r[0].segment, 42);
 }
@@ -263,14 +264,96 @@ START_TEST(gives_back_a_second_empty_segment)
 
 	add(MIB, 3);
 	add(MIB, 4);
-	p = arena_alloc(&a, MIB);
-	q = arena_alloc(&a, MIB);
+	p = arena_alloc(&a, MIB, false);
+	q = arena_alloc(&a, MIB, false);
 	ck_assert_int_eq(arena_free(&a, p, &drop), KCF_SUCCESS);
 	ck_assert_uint_eq(drop, 0);
 	ck_assert_int_eq(arena_free(&a, q, &drop), KCF_SUCCESS);
 	ck_assert_uint_eq(drop, 4);
 	ck_assert_uint_eq(a.n_segments, 1);
-	ck_assert_ptr_nonnull(arena_alloc(&a, MIB));
+	ck_assert_ptr_nonnull(arena_alloc(&a, MIB, false));
+}
+END_TEST
+
+START_TEST(what_is_offered_is_not_for_everybody)
+{
+	uint32_t number[2], n, drop;
+	struct wire_range range;
+	struct iovec v;
+	int fd[2];
+
+	ck_assert_int_eq(arena_make(&a, MIB, 5, &number[0], &fd[0]), KCF_SUCCESS);
+	ck_assert_int_eq(arena_make(&a, MIB, 6, &number[1], &fd[1]), KCF_SUCCESS);
+	ck_assert_uint_gt(number[0], ARENA_SEGMENTS);
+	ck_assert_uint_gt(number[1], ARENA_SEGMENTS);
+	ck_assert_uint_ne(number[0], number[1]);
+	ck_assert_ptr_null(arena_alloc(&a, 100, false));
+	v = (struct iovec){arena_alloc(&a, 100, true), 100};
+	ck_assert_ptr_nonnull(v.iov_base);
+	ck_assert(arena_ranges(&a, &v, 1, &range, &n));
+	ck_assert_uint_eq(range.segment, number[0]);
+	ck_assert(!arena_attach(&a, 6, KCF_SUCCESS, number[1] + 1));
+	ck_assert(arena_attach(&a, 5, KCF_SUCCESS, number[0]));
+	ck_assert(arena_ranges(&a, &v, 1, &range, &n));
+	ck_assert_ptr_nonnull(arena_alloc(&a, 100, false));
+	ck_assert_int_eq(arena_free(&a, v.iov_base, &drop), KCF_SUCCESS);
+	close(fd[0]);
+	close(fd[1]);
+}
+END_TEST
+
+START_TEST(what_is_refused_goes_with_its_last_buffer)
+{
+	uint32_t number, n, drop;
+	struct wire_range range;
+	struct iovec v;
+	int fd;
+
+	ck_assert_int_eq(arena_make(&a, MIB, 5, &number, &fd), KCF_SUCCESS);
+	close(fd);
+	v = (struct iovec){arena_alloc(&a, 100, true), 100};
+	ck_assert(arena_attach(&a, 5, KCF_QUOTA_EXCEEDED, 0));
+	ck_assert(arena_is_refused(&a));
+	ck_assert_int_eq(arena_refusal(&a, v.iov_base), KCF_QUOTA_EXCEEDED);
+	ck_assert(!arena_ranges(&a, &v, 1, &range, &n));
+	ck_assert_ptr_null(arena_alloc(&a, 100, true));
+	ck_assert_int_eq(arena_free(&a, v.iov_base, &drop), KCF_NOT_FOUND);
+	ck_assert_uint_eq(drop, 0);
+	ck_assert_uint_eq(a.n_segments, 0);
+	ck_assert(arena_is_refused(&a)); /* nothing came back by that */
+	ck_assert_int_eq(arena_make(&a, MIB, 6, &number, &fd), KCF_SUCCESS);
+	close(fd);
+	ck_assert(arena_attach(&a, 6, KCF_QUOTA_EXCEEDED, 0)); /* in use by nobody: gone at once */
+	ck_assert_uint_eq(a.n_segments, 0);
+}
+END_TEST
+
+START_TEST(not_too_many_are_offered_at_a_time)
+{
+	uint32_t number;
+	int fd;
+
+	for (unsigned i = 1; i <= ARENA_OFFERS; i++) {
+		ck_assert_int_eq(arena_make(&a, 4096, i, &number, &fd), KCF_SUCCESS);
+		close(fd);
+	}
+	ck_assert_int_eq(arena_make(&a, 4096, 99, &number, &fd), KCF_BUSY);
+	ck_assert(arena_attach(&a, 1, KCF_SUCCESS, ARENA_SEGMENTS + 1));
+	ck_assert_int_eq(arena_make(&a, 4096, 99, &number, &fd), KCF_SUCCESS);
+	close(fd);
+}
+END_TEST
+
+START_TEST(a_limit_on_file_sizes_makes_no_segment)
+{
+	struct rlimit limit = {4096, RLIM_INFINITY};
+	uint32_t number;
+	int fd;
+
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	ck_assert_int_eq(arena_make(&a, 8192, 1, &number, &fd), KCF_HOST_MEMORY);
+	ck_assert_int_eq(arena_make(&a, 4096, 1, &number, &fd), KCF_SUCCESS);
+	close(fd);
 }
 END_TEST
 
@@ -293,6 +376,10 @@ int main(void)
 	tcase_add_test(tc, never_reuses_lost_memory);
 	tcase_add_test(tc, uses_attached_segments_only);
 	tcase_add_test(tc, gives_back_a_second_empty_segment);
+	tcase_add_test(tc, what_is_offered_is_not_for_everybody);
+	tcase_add_test(tc, what_is_refused_goes_with_its_last_buffer);
+	tcase_add_test(tc, not_too_many_are_offered_at_a_time);
+	tcase_add_test(tc, a_limit_on_file_sizes_makes_no_segment);
 	suite_add_tcase(s, tc);
 	return test_main(s);
 }

@@ -332,16 +332,131 @@ START_TEST(reports_a_full_quota)
 {
 	struct kcf_client *c = open_client(0);
 	static uint8_t in[BIG], out[BIG];
-	struct result r = RESULT_INIT;
-	struct kcf_call_req req = {.callback = on_done, .arg = &r};
 
 	FAKE_SET(&fake, arena_status, KCF_QUOTA_EXCEEDED);
 	ck_assert_ptr_null(kcf_buf_alloc(c, BIG));
 	ck_assert_int_eq(encrypt(c, in, out, BIG, NULL), KCF_QUOTA_EXCEEDED);
-	ck_assert_int_eq(encrypt(c, in, out, BIG, &req), KCF_BUSY);
-	ck_assert_int_eq(req.busy_reason, KCF_BUSY_NO_ROOM);
 	/* what still fits a frame travels in it */
 	ck_assert_int_eq(encrypt(c, in, out, 16384, NULL), KCF_SUCCESS);
+	kcf_client_close(c);
+}
+END_TEST
+
+START_TEST(an_asynchronous_call_offers_memory_and_does_not_wait)
+{
+	struct kcf_client *c = open_client(0);
+	static uint8_t in[4][BIG], out[4][BIG];
+	struct result r = RESULT_INIT;
+	struct kcf_call_req req = {.callback = on_done, .arg = &r};
+
+	FAKE_SET(&fake, silent, true); /* whoever waited for it would wait for ever */
+	for (int i = 0; i < 4; i++) {
+		fill(in[i], BIG);
+		in[i][0] = (uint8_t)i;
+		ck_assert_int_eq(encrypt(c, in[i], out[i], BIG, &req), KCF_QUEUED);
+		ck_assert_int_eq(digest(c, &req), KCF_QUEUED); /* with no descriptor, behind it */
+	}
+	fake_speak(&fake);
+	wait_result(&r, 8);
+	for (int i = 0; i < 8; i++)
+		ck_assert_int_eq(r.statuses[i], KCF_SUCCESS);
+	expect_mixed(out[0], in[0], BIG);
+	expect_mixed(out[3], in[3], BIG);
+	ck_assert_uint_eq(fake_count(&fake, FRAME_ARENA_NEW), 0);
+	ck_assert_uint_eq(fake_count(&fake, FRAME_ARENA_OFFER), 2);
+	kcf_client_close(c);
+}
+END_TEST
+
+START_TEST(memory_that_is_offered_is_not_for_those_who_wait)
+{
+	struct kcf_client *c = open_client(0);
+	static uint8_t in[BIG], out[BIG];
+	struct result r = RESULT_INIT;
+	struct kcf_call_req req = {.callback = on_done, .arg = &r};
+
+	FAKE_SET(&fake, silent, true);
+	ck_assert_int_eq(encrypt(c, in, out, BIG, &req), KCF_QUEUED);
+	fake_speak(&fake);
+	ck_assert_int_eq(encrypt(c, in, out, BIG, NULL), KCF_SUCCESS);
+	wait_result(&r, 1);
+	ck_assert_int_eq(r.last.status, KCF_SUCCESS);
+	kcf_client_close(c);
+}
+END_TEST
+
+START_TEST(refused_memory_is_no_room)
+{
+	struct kcf_client *c = open_client(0);
+	static uint8_t in[BIG], out[BIG];
+	struct result r = RESULT_INIT;
+	struct kcf_call_req req = {.callback = on_done, .arg = &r, .flags = KCF_NOTIFY_SPACE};
+
+	FAKE_SET(&fake, arena_status, KCF_QUOTA_EXCEEDED);
+	FAKE_SET(&fake, silent, true); /* else the refusal may be faster than the call */
+	ck_assert_int_eq(encrypt(c, in, out, BIG, &req), KCF_QUEUED);
+	fake_speak(&fake);
+	wait_result(&r, 1);
+	ck_assert_int_eq(r.last.status, KCF_BUSY);
+	ck_assert_int_eq(r.last.busy_reason, KCF_BUSY_NO_ROOM);
+	wait_event(KCF_EVENT_ROOM, 1); /* nobody has any to give back */
+	/* while somebody has, the call itself says so */
+	FAKE_SET(&fake, hold, true);
+	ck_assert_int_eq(digest(c, &req), KCF_QUEUED);
+	ck_assert_int_eq(encrypt(c, in, out, BIG, &req), KCF_BUSY);
+	ck_assert_int_eq(req.busy_reason, KCF_BUSY_NO_ROOM);
+	fake_release(&fake);
+	wait_result(&r, 2);
+	FAKE_SET(&fake, arena_status, KCF_SUCCESS);
+	wait_event(KCF_EVENT_ROOM, 2);
+	ck_assert_int_eq(encrypt(c, in, out, BIG, &req), KCF_QUEUED);
+	wait_result(&r, 3);
+	ck_assert_int_eq(r.last.status, KCF_SUCCESS);
+	kcf_client_close(c);
+}
+END_TEST
+
+/* No more is asked for than is needed, once more was refused. */
+START_TEST(memory_for_one_request_is_found_in_a_small_quota)
+{
+	struct kcf_client *c = open_client(0);
+	static uint8_t in[BIG], out[BIG];
+	struct result r = RESULT_INIT;
+	struct kcf_call_req req = {.callback = on_done, .arg = &r};
+	unsigned n = 0;
+
+	FAKE_SET(&fake, arena_quota, 2 * BIG);
+	do {
+		FAKE_SET(&fake, silent, true);
+		ck_assert_int_eq(encrypt(c, in, out, BIG, &req), KCF_QUEUED);
+		fake_speak(&fake);
+		wait_result(&r, ++n);
+	} while (r.last.status == KCF_BUSY && n < 3);
+	ck_assert_int_eq(r.last.status, KCF_SUCCESS);
+	expect_mixed(out, in, BIG);
+	kcf_client_close(c);
+}
+END_TEST
+
+START_TEST(a_refusal_ends_a_context)
+{
+	struct kcf_client *c = open_client(0);
+	static uint8_t in[BIG];
+	struct kcf_how how = {.op = KCF_OP_DIGEST, .mech = &sha256};
+	struct result r = RESULT_INIT;
+	struct kcf_call_req req = {.callback = on_done, .arg = &r, .flags = KCF_ALWAYS_QUEUE};
+	struct kcf_data data = kcf_flat(in, BIG);
+	struct kcf_context *ctx;
+
+	FAKE_SET(&fake, arena_status, KCF_QUOTA_EXCEEDED);
+	FAKE_SET(&fake, silent, true);
+	ck_assert_int_eq(kcf_init(c, &how, &ctx, &req), KCF_QUEUED);
+	ck_assert_int_eq(kcf_update(ctx, &data, NULL, &req), KCF_QUEUED);
+	fake_speak(&fake);
+	wait_result(&r, 2);
+	ck_assert_int_eq(r.last.status, KCF_QUOTA_EXCEEDED);
+	ck_assert_int_eq(kcf_update(ctx, &data, NULL, NULL), KCF_INVALID_CONTEXT);
+	kcf_context_free(ctx);
 	kcf_client_close(c);
 }
 END_TEST
@@ -368,7 +483,7 @@ START_TEST(waits_for_arena_memory_in_a_synchronous_call)
 	ck_assert_int_eq(encrypt(c, in, out, BIG, &req), KCF_QUEUED);
 	ck_assert_int_eq(encrypt(c, in, out, BIG, &req), KCF_QUEUED);
 	ck_assert_int_eq(pthread_create(&thread, NULL, encrypt_thread, c), 0);
-	fake_wait(&fake, FRAME_ARENA_NEW, 3); /* refused twice: now it waits */
+	fake_wait(&fake, FRAME_ARENA_NEW, 2); /* refused twice: now it waits */
 	fake_release(&fake);
 	pthread_join(thread, &status);
 	ck_assert_int_eq((int)(uintptr_t)status, KCF_SUCCESS);
@@ -418,6 +533,11 @@ int main(void)
 	tcase_add_test(tc, uses_arena_buffers_in_place);
 	tcase_add_test(tc, refuses_more_than_the_largest_request);
 	tcase_add_test(tc, reports_a_full_quota);
+	tcase_add_test(tc, an_asynchronous_call_offers_memory_and_does_not_wait);
+	tcase_add_test(tc, memory_that_is_offered_is_not_for_those_who_wait);
+	tcase_add_test(tc, refused_memory_is_no_room);
+	tcase_add_test(tc, memory_for_one_request_is_found_in_a_small_quota);
+	tcase_add_test(tc, a_refusal_ends_a_context);
 	tcase_add_test(tc, waits_for_arena_memory_in_a_synchronous_call);
 	tcase_add_test(tc, sends_large_steps_through_the_arena);
 	suite_add_tcase(s, tc);

@@ -66,7 +66,7 @@ enum kcf_preference {
 enum kcf_busy_reason {
 	KCF_BUSY_NONE = 0,
 	KCF_BUSY_WOULD_QUEUE, /* it would have to wait */
-	KCF_BUSY_NO_ROOM,     /* no queue permitted has room, or no credit */
+	KCF_BUSY_NO_ROOM,     /* no queue permitted has room, or no credit, or no arena memory */
 };
 
 #define KCF_FINAL 0xffffffffu /* kcf_completion.step of the last notification */
@@ -543,8 +543,8 @@ KCF_API enum kcf_status kcf_cancel(struct kcf_client *client, kcf_req_id id);
 
 /* Memory shared with kcfd: payload in it travels by reference. Page-aligned from 4 KiB, else to 64
  * bytes; its contents are not defined. It stays the caller's until kcf_buf_free or
- * kcf_client_close, and over reconnects. Keys do not belong there. NULL without kcfd or beyond the
- * user's quota. */
+ * kcf_client_close, and over reconnects. Keys do not belong there. May ask kcfd for memory and wait
+ * for the answer. NULL without kcfd or beyond the user's quota. */
 KCF_API void *kcf_buf_alloc(struct kcf_client *client, size_t len);
 /* buf: as kcf_buf_alloc gave it. Not while a request uses it. NULL is ignored. */
 KCF_API void kcf_buf_free(struct kcf_client *client, void *buf);
