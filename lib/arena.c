@@ -11,7 +11,7 @@
 
 #define N_CLASSES       6u /* 64, 128 ... 2048 */
 #define FIRST_SEGMENT   (1u << 20)
-#define LARGEST_SEGMENT (16u << 20) /* unless a buffer needs more */
+#define LARGEST_SEGMENT (16u << 20)          /* unless a buffer needs more */
 #define OWN_NUMBER      (ARENA_SEGMENTS + 1) /* the first that kcfd gives to no segment itself */
 #define SEALS           (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
@@ -542,7 +542,8 @@ bool arena_ranges(struct arena *a, const struct iovec *v, unsigned n, struct wir
 		struct wire_range *last = n_ranges ? &ret[n_ranges - 1] : NULL;
 		uint64_t at;
 
-		if (!s || !(s->attached || s->offered) || (s->n_lost && is_lost(s, v[i].iov_base))) {
+		if (!s || !(s->attached || s->offered) ||
+		    (s->n_lost && is_lost(s, v[i].iov_base))) {
 			ok = false;
 			break;
 		}

@@ -4,8 +4,8 @@
  *
  * In arena buffers of the caller's: by ranges. Else inline while it is little. Else through arena
  * memory of the library's own: copied in before the request is sent, copied out when it completes.
- * The thread that makes the request, without the client's lock. A new segment costs a synchronous call
- * one exchange with kcfd; an asynchronous one waits for nothing.
+ * The thread that makes the request, without the client's lock. A new segment costs a synchronous
+ * call one exchange with kcfd; an asynchronous one waits for nothing.
  */
 #include "op-send.h"
 

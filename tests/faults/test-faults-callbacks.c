@@ -274,14 +274,15 @@ END_TEST
 
 static uint32_t stop; /* atomic */
 
-static void *keep_busy(void *arg)
+/* later: stays when the thread does not. */
+static void *keep_busy(void *later)
 {
 	uint8_t out[32];
 
 	while (!get(&stop)) {
 		struct kcf_call_req req = collect_req(&bed.done, KCF_ALWAYS_QUEUE);
 
-		if (digest(bed.client, out, &req) == KCF_BUSY)
+		if (digest(bed.client, later, &req) == KCF_BUSY)
 			sched_yield();
 		digest(bed.client, out, NULL);
 	}
@@ -309,11 +310,12 @@ static int child(void)
 
 START_TEST(forks_in_the_midst_of_many_threads)
 {
+	static uint8_t later[3][32];
 	pthread_t threads[3];
 	int status;
 
 	for (unsigned i = 0; i < 3; i++)
-		ck_assert_int_eq(pthread_create(&threads[i], NULL, keep_busy, NULL), 0);
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, keep_busy, later[i]), 0);
 	for (unsigned i = 0; i < 60; i++) {
 		pid_t pid = fork();
 
