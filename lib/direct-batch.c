@@ -10,15 +10,26 @@
 #include "direct-call.h"
 #include "module/burst.h"
 
-#define COMPANY 8u /* fewer calls are each as if alone */
-#define CHUNK 32u /* calls whose jobs stay in the innermost cache */
+#define COMPANY 8u  /* fewer calls are each as if alone */
+#define CHUNK   32u /* calls whose jobs stay in the innermost cache */
 
 struct item {
 	struct kcf_batch_op *op;
 	struct template_plan *plan;
 	const struct plan_fast *fast; /* of the plan */
+	struct tstate *ts, *mac;      /* ts NULL: those of the item before */
 	struct call_io io;
 	struct kcf_job job;
+};
+
+/* What the call before went by. One that differs in data and parameter alone goes the same way. */
+struct like {
+	const struct kcf_template *tmpl; /* NULL: there is none */
+	const struct item *item;
+	kcf_mech_t mech;
+	enum kcf_param_kind kind;
+	size_t from, to; /* lengths of input */
+	uint8_t shape;
 };
 
 struct chunk {
@@ -26,8 +37,12 @@ struct chunk {
 	struct kcf_call_req *req;
 	bool company; /* enough of them to fill lanes */
 	unsigned n;   /* items */
+	size_t n_bad; /* calls that did not succeed */
+	struct like like;
 	struct burst burst;
 	struct item items[CHUNK];
+	struct kcf_batch_op *again[CHUNK]; /* the next provider may do them */
+	unsigned n_again;
 };
 
 static inline struct item *item_of(struct kcf_job *job)
@@ -49,7 +64,7 @@ static inline const struct plan_fast *plain(struct direct *d, const struct op_ca
 	*ret = own;
 	if (!p || !plan_is_current(d, p) || !call_is_plain(&p->steps[fast->step], call, io))
 		return NULL;
-	return half_param_ok(p, call->mech, true) ? fast : NULL;
+	return call_param_ok(p->kind, call->mech) ? fast : NULL;
 }
 
 static struct tstate *collect_mac(struct chunk *c, const struct op_call *call, struct item *item,
@@ -77,6 +92,24 @@ static struct tstate *collect_mac(struct chunk *c, const struct op_call *call, s
 	return prepared_thread(mac->prep, &status);
 }
 
+static inline void remember(struct chunk *c, const struct op_call *call, const struct item *item,
+			    uint8_t shape)
+{
+	const struct direct_plan *p = item->plan->plan;
+	uint64_t range = __atomic_load_n(&item->fast->range, __ATOMIC_RELAXED);
+	uint64_t most = p->steps[item->fast->step].max_input;
+
+	c->like = (struct like){
+		.tmpl = call->key && call->key->kind == KCF_KEY_TEMPLATE ? call->key->tmpl : NULL,
+		.item = item,
+		.mech = call->mech->number,
+		.kind = p->kind,
+		.from = (uint32_t)range,
+		.to = range >> 32 < most ? range >> 32 : most,
+		.shape = shape,
+	};
+}
+
 /* Into the burst. False: not so simple. */
 static inline bool collect(struct chunk *c, struct kcf_batch_op *op, const struct op_call *call,
 			   uint8_t shape)
@@ -99,8 +132,45 @@ static inline bool collect(struct chunk *c, struct kcf_batch_op *op, const struc
 		call_job(call, &item->io, &item->job);
 	}
 	item->op = op;
+	item->ts = ts;
+	item->mac = mac;
+	tstate_touch(ts);
+	if (!mac)
+		remember(c, call, item, shape);
 	c->n++;
-	burst_add(&c->burst, ts, mac, &item->job); /* what it refuses has its status */
+	return true;
+}
+
+static inline bool is_like(const struct like *l, const struct kcf_how *how)
+{
+	const struct kcf_key *key = how->key;
+
+	return l->tmpl && key && key->tmpl == l->tmpl && key->kind == KCF_KEY_TEMPLATE &&
+	       how->mech && how->mech->number == l->mech && how->op == (enum kcf_op)l->item->job.op;
+}
+
+/* As collect(), for one like the one before. */
+static inline bool collect_like(struct chunk *c, struct kcf_batch_op *op)
+{
+	const struct like *l = &c->like;
+	struct item *item = &c->items[c->n];
+	const struct op_call call = {
+		.op = op->how.op,
+		.mech = op->how.mech,
+		.in = &op->in,
+		.out = l->shape & HAS_OUT ? &op->out : NULL,
+		.check = l->shape & HAS_CHECK ? &op->mac : NULL,
+	};
+
+	if (!call_data(&call, l->shape, &item->io) || item->io.in.len < l->from ||
+	    item->io.in.len > l->to || !call_param_ok(l->kind, call.mech))
+		return false;
+	item->op = op;
+	item->plan = l->item->plan;
+	item->fast = l->item->fast;
+	item->ts = NULL;
+	call_job(&call, &item->io, &item->job);
+	c->n++;
 	return true;
 }
 
@@ -113,12 +183,16 @@ static void call_alone(struct chunk *c, struct kcf_batch_op *op)
 	if (call_of_batch(c->d->client, op, c->req, &call) &&
 	    direct_call(c->d, &call, &op->status) == DIRECT_SEND)
 		op->status = KCF_QUEUED;
+	c->n_bad += op->status != KCF_SUCCESS;
 }
 
 static inline void take(struct chunk *c, struct kcf_batch_op *op)
 {
 	struct op_call call;
 
+	if (is_like(&c->like, &op->how) && collect_like(c, op))
+		return;
+	c->like.tmpl = NULL;
 	call.company = c->company;
 	if (!call_of_batch(c->d->client, op, c->req, &call) ||
 	    !collect(c, op, &call, op_shape[call.op]))
@@ -126,41 +200,6 @@ static inline void take(struct chunk *c, struct kcf_batch_op *op)
 }
 
 /* ---- running ---- */
-
-static void count_group(struct chunk *c, const struct burst_group *g, const struct count_at *at,
-			uint64_t ns)
-{
-	struct page_sum sum = {.n = g->n, .status = KCF_SUCCESS};
-	unsigned i = g->first;
-
-	for (unsigned k = 0; k < g->n; k++, i = c->burst.next[i]) {
-		const struct kcf_job *job = c->burst.jobs[i];
-
-		sum.bytes += job->in_len;
-		if (__builtin_expect(job->status != KCF_SUCCESS, 0) && !sum.errors++)
-			sum.status = job->status;
-	}
-	count_calls(c->d, at, (enum kcf_op)c->burst.jobs[g->first]->op, &sum, ns);
-}
-
-static void run_group(struct chunk *c, unsigned group)
-{
-	const struct burst_group *g = &c->burst.groups[group];
-	const struct item *first = item_of(c->burst.jobs[g->first]);
-	uint64_t start = 0, ns = 0;
-	struct count_at at;
-
-	count_get(c->d, g->cipher, first->plan->plan, &first->plan->plan->steps[first->fast->step],
-		  &at);
-	if (__builtin_expect(count_is_sample(&at, g->n), 0)) {
-		plan_look_again(c->d, first->plan);
-		start = count_now_ns();
-	}
-	burst_submit(&c->burst, group);
-	if (__builtin_expect(start != 0, 0))
-		ns = (count_now_ns() - start) / g->n;
-	count_group(c, g, &at, ns);
-}
 
 static void finish_dual(struct item *item)
 {
@@ -176,53 +215,117 @@ static void finish_dual(struct item *item)
 	dual_result(&dual, &op->out, dual.op == KCF_OP_ENCRYPT_MAC ? &op->mac : NULL);
 }
 
-static inline void finish(struct chunk *c, struct item *item)
+static __attribute__((noinline, cold)) void finish_bad(struct chunk *c, struct item *item)
 {
 	struct kcf_job *job = &item->job;
 	struct kcf_batch_op *op = item->op;
 
-	op->status = job->status;
-	if (__builtin_expect(op_shape[job->op] & IS_DUAL, 0)) {
+	if (op_shape[job->op] & IS_DUAL) {
 		finish_dual(item);
-	} else if (__builtin_expect(job->status == KCF_SUCCESS, 1)) {
-		op->out.used = job->out_len;
-		return;
 	} else {
 		run_wipe_failed(job);
 		op->out.used = job->status == KCF_BUFFER_TOO_SMALL ? job->out_len : 0;
 	}
 	if (status_is_provider_fault(op->status))
-		call_alone(c, op);
+		c->again[c->n_again++] = op; /* its state is the burst's yet */
+	else
+		c->n_bad++;
 }
 
-/* Returns how many of them did not succeed. */
-static size_t run_chunk(struct chunk *c, struct kcf_batch_op *ops, size_t n)
+static inline void finish(struct chunk *c, struct item *item)
 {
-	size_t bad = 0;
+	item->op->status = item->job.status;
+	if (__builtin_expect(item->job.status != KCF_SUCCESS, 0))
+		finish_bad(c, item);
+	else if (__builtin_expect(op_shape[item->job.op] & IS_DUAL, 0))
+		finish_dual(item);
+	else
+		item->op->out.used = item->job.out_len;
+}
 
-	c->n = 0;
-	c->company = n >= COMPANY;
+/* The calls of one submit: results, and what is counted of them. */
+static struct page_sum finish_group(struct chunk *c, const struct burst_group *g)
+{
+	struct page_sum sum = {.n = g->n, .status = KCF_SUCCESS};
+	unsigned i = g->first;
+
+	for (unsigned k = 0; k < g->n; k++, i = c->burst.next[i]) {
+		struct item *item = item_of(c->burst.jobs[i]);
+
+		finish(c, item);
+		sum.bytes += item->job.in_len;
+		if (__builtin_expect(item->job.status != KCF_SUCCESS, 0) && !sum.errors++)
+			sum.status = item->job.status;
+	}
+	return sum;
+}
+
+static void run_group(struct chunk *c, unsigned group)
+{
+	const struct burst_group *g = &c->burst.groups[group];
+	const struct item *first = item_of(c->burst.jobs[g->first]);
+	const struct direct_plan *p = first->plan->plan;
+	uint64_t start = 0, ns = 0;
+	struct page_sum sum;
+	struct count_at at;
+
+	count_get(c->d, g->cipher, p, &p->steps[first->fast->step], &at);
+	if (__builtin_expect(count_is_sample(&at, g->n), 0)) {
+		plan_look_again(c->d, first->plan);
+		start = count_now_ns();
+	}
+	burst_submit(&c->burst, group);
+	if (__builtin_expect(start != 0, 0))
+		ns = (count_now_ns() - start) / g->n;
+	sum = finish_group(c, g);
+	count_calls(c->d, &at, (enum kcf_op)first->job.op, &sum, ns);
+}
+
+/* After all were looked at: claiming a state waits for everything before it, so that what the looks
+ * fetch from memory must be on its way. */
+static void fill_burst(struct chunk *c)
+{
+	const struct kcf_job *last = NULL;
+
+	for (unsigned i = 0; i < c->n; i++) {
+		struct item *item = &c->items[i];
+
+		if (!item->ts && last) {
+			burst_add_like(&c->burst, last, &item->job);
+		} else if (item->ts && burst_add(&c->burst, item->ts, item->mac, &item->job)) {
+			last = &item->job;
+		} else { /* alone it gets the same answer */
+			last = NULL;
+			c->again[c->n_again++] = item->op;
+		}
+	}
+}
+
+static void run_chunk(struct chunk *c, struct kcf_batch_op *ops, size_t n)
+{
+	c->n = c->n_again = 0;
+	c->like.tmpl = NULL;
 	burst_begin(&c->burst);
 	for (size_t i = 0; i < n; i++)
 		take(c, &ops[i]);
+	fill_burst(c);
 	for (unsigned g = 0; g < c->burst.n_groups; g++)
 		run_group(c, g);
 	burst_end(&c->burst);
-	for (unsigned i = 0; i < c->n; i++)
-		finish(c, &c->items[i]);
-	for (size_t i = 0; i < n; i++)
-		bad += ops[i].status != KCF_SUCCESS;
-	return bad;
+	for (unsigned i = 0; i < c->n_again; i++)
+		call_alone(c, c->again[i]);
 }
 
 size_t direct_batch(struct direct *d, struct kcf_batch_op *ops, size_t n, struct kcf_call_req *req)
 {
 	struct chunk c; /* filled as far as it is used */
-	size_t bad = 0;
 
 	c.d = d;
 	c.req = req;
-	for (size_t done = 0; done < n; done += CHUNK)
-		bad += run_chunk(&c, ops + done, n - done < CHUNK ? n - done : CHUNK);
-	return bad;
+	c.n_bad = 0;
+	for (size_t done = 0; done < n; done += CHUNK) {
+		c.company = n - done >= COMPANY;
+		run_chunk(&c, ops + done, n - done < CHUNK ? n - done : CHUNK);
+	}
+	return c.n_bad;
 }

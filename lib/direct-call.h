@@ -73,6 +73,19 @@ static inline struct kcf_template *call_template(struct direct *d, const struct 
 	return __atomic_load_n(&d->hidden[number], __ATOMIC_ACQUIRE);
 }
 
+/* The parameter of a call whose key is here; the most frequent kinds without a call. */
+static inline bool call_param_ok(enum kcf_param_kind kind, const struct kcf_mechanism *mech)
+{
+	const struct kcf_param_aead *aead = mech->param;
+	const struct kcf_param_iv *iv = mech->param;
+
+	if (kind == KCF_PARAM_AEAD && aead && mech->param_len == sizeof(*aead))
+		return !aead->flags && param_aead_ok(aead);
+	if (kind == KCF_PARAM_IV && iv && mech->param_len == sizeof(*iv))
+		return param_bytes_ok(iv->iv, iv->iv_len);
+	return direct_param_ok(kind, mech->param, mech->param_len);
+}
+
 /* The provider's job; thread, template and row are filled in when it runs. */
 static inline void call_job(const struct op_call *call, const struct call_io *io,
 			    struct kcf_job *ret)

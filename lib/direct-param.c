@@ -7,40 +7,27 @@
  */
 #include "direct-private.h"
 
-static bool bytes_ok(const void *p, size_t len)
-{
-	return p || !len;
-}
-
-static bool aead_ok(const struct kcf_param_aead *a)
-{
-	/* KCF_IV_GENERATED is for keys that never leave kcfd: the caller's own nonce would be gone
-	 * with them. */
-	return bytes_ok(a->iv, a->iv_len) && bytes_ok(a->aad, a->aad_len) &&
-	       !(a->flags & ~KCF_IV_GENERATED) && (!(a->flags & KCF_IV_GENERATED) || a->iv_out);
-}
-
 static bool mac_ok(const struct kcf_param_mac *m)
 {
-	return bytes_ok(m->iv, m->iv_len) && bytes_ok(m->custom, m->custom_len);
+	return param_bytes_ok(m->iv, m->iv_len) && param_bytes_ok(m->custom, m->custom_len);
 }
 
 static bool sign_ok(const struct kcf_param_sign *s)
 {
-	return bytes_ok(s->context, s->context_len) &&
+	return param_bytes_ok(s->context, s->context_len) &&
 	       !(s->flags & ~(KCF_SIG_DER | KCF_SIG_PREHASH));
 }
 
 static bool hkdf_ok(const struct kcf_param_hkdf *h)
 {
-	return bytes_ok(h->salt, h->salt_len) && bytes_ok(h->info, h->info_len) &&
+	return param_bytes_ok(h->salt, h->salt_len) && param_bytes_ok(h->info, h->info_len) &&
 	       !(h->flags & ~(KCF_HKDF_EXTRACT | KCF_HKDF_EXPAND));
 }
 
 static bool kbkdf_ok(const struct kcf_param_kbkdf *k)
 {
-	return bytes_ok(k->label, k->label_len) && bytes_ok(k->context, k->context_len) &&
-	       bytes_ok(k->seed, k->seed_len) &&
+	return param_bytes_ok(k->label, k->label_len) &&
+	       param_bytes_ok(k->context, k->context_len) && param_bytes_ok(k->seed, k->seed_len) &&
 	       !(k->flags & ~(KCF_KBKDF_FEEDBACK | KCF_KBKDF_NO_L | KCF_KBKDF_NO_SEPARATOR));
 }
 
@@ -54,25 +41,25 @@ static bool contents_ok(enum kcf_param_kind kind, const void *param)
 
 	switch (kind) {
 	case KCF_PARAM_IV:
-		return bytes_ok(iv->iv, iv->iv_len);
+		return param_bytes_ok(iv->iv, iv->iv_len);
 	case KCF_PARAM_AEAD:
-		return aead_ok(param);
+		return param_aead_ok(param);
 	case KCF_PARAM_MAC:
 		return mac_ok(param);
 	case KCF_PARAM_RSA_OAEP:
-		return bytes_ok(oaep->label, oaep->label_len);
+		return param_bytes_ok(oaep->label, oaep->label_len);
 	case KCF_PARAM_SIGN:
 		return sign_ok(param);
 	case KCF_PARAM_ECDH:
-		return bytes_ok(ecdh->peer, ecdh->peer_len);
+		return param_bytes_ok(ecdh->peer, ecdh->peer_len);
 	case KCF_PARAM_HKDF:
 		return hkdf_ok(param);
 	case KCF_PARAM_PBKDF2:
-		return bytes_ok(pbkdf2->salt, pbkdf2->salt_len);
+		return param_bytes_ok(pbkdf2->salt, pbkdf2->salt_len);
 	case KCF_PARAM_KBKDF:
 		return kbkdf_ok(param);
 	case KCF_PARAM_SCRYPT:
-		return bytes_ok(scrypt->salt, scrypt->salt_len);
+		return param_bytes_ok(scrypt->salt, scrypt->salt_len);
 	default: /* no byte strings inside */
 		return true;
 	}

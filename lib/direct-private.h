@@ -162,6 +162,17 @@ kcf_mech_t mech_number_for(struct direct *d, const char *name);
 
 /* Is param what the kind says, with bytes where it says bytes are? */
 bool direct_param_ok(enum kcf_param_kind kind, const void *param, uint32_t param_len);
+static inline bool param_bytes_ok(const void *p, size_t len)
+{
+	return p || !len;
+}
+/* KCF_IV_GENERATED is for keys that never leave kcfd: the caller's own nonce would be gone with
+ * them. */
+static inline bool param_aead_ok(const struct kcf_param_aead *a)
+{
+	return param_bytes_ok(a->iv, a->iv_len) && param_bytes_ok(a->aad, a->aad_len) &&
+	       !(a->flags & ~KCF_IV_GENERATED) && (!(a->flags & KCF_IV_GENERATED) || a->iv_out);
+}
 
 /* ---- direct-plan.c ---- */
 

@@ -103,15 +103,16 @@ void burst_submit(struct burst *b, unsigned group)
 {
 	const struct burst_group *g = &b->groups[group];
 	const struct tstate *ts = g->cipher;
-	struct kcf_job *jobs[BURST_MAX];
-	unsigned n = 0, i = g->first, taken;
+	struct kcf_job *room[BURST_MAX], **jobs = b->jobs;
+	unsigned taken;
 
-	do {
-		jobs[n++] = b->jobs[i];
-		i = b->next[i];
-	} while (n < g->n);
-	taken = ts->submit(ts->prov, jobs, n);
-	for (; taken < n; taken++)
+	if (b->n_groups > 1) {
+		jobs = room;
+		for (unsigned n = 0, i = g->first; n < g->n; i = b->next[i])
+			room[n++] = b->jobs[i];
+	}
+	taken = ts->submit(ts->prov, jobs, g->n);
+	for (; taken < g->n; taken++)
 		job_fail(jobs[taken], KCF_FAILED);
 }
 

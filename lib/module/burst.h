@@ -42,6 +42,19 @@ static inline void burst_begin(struct burst *b)
  * template and thread are filled in. At most BURST_MAX. False: it cannot be run, its status says
  * why; it is not part of the burst. */
 bool burst_add(struct burst *b, struct tstate *ts, struct tstate *mac, struct kcf_job *job);
+/* The same for a job that has the states of the one added last, no dual operation. */
+static inline void burst_add_like(struct burst *b, const struct kcf_job *last, struct kcf_job *job)
+{
+	struct burst_group *g = &b->groups[b->latest];
+
+	job->row = last->row;
+	job->tmpl = last->tmpl;
+	job->thread = last->thread;
+	b->next[g->last] = (uint16_t)b->n;
+	g->last = (uint16_t)b->n;
+	b->jobs[b->n++] = job;
+	g->n++;
+}
 /* Run one group: its jobs have their status. */
 void burst_submit(struct burst *b, unsigned group);
 /* After all groups: states of templates that ended meanwhile are wiped. */

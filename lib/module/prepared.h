@@ -53,6 +53,12 @@ void prepared_run_burst(struct prepared *p, struct kcf_job *const *jobs, unsigne
  * is valid until the thread or p ends. */
 struct tstate *prepared_thread(struct prepared *p, enum kcf_status *ret_status);
 void tstate_run(struct tstate *ts, struct kcf_job *job);
+/* It will be run soon: have the processor fetch it. */
+static inline void tstate_touch(const struct tstate *ts)
+{
+	__builtin_prefetch(ts, 1);
+	__builtin_prefetch((const char *)ts + 64, 1);
+}
 
 /* The owner's own, zeroed at first: cached counters. */
 #define TSTATE_DATA 3
