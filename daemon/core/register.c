@@ -100,7 +100,8 @@ enum kcf_status provider_register(struct core *core, const struct module *module
 	p->hardware = desc->kind == KCF_HARDWARE;
 	p->inst = (struct instance){
 		.desc = desc, .prov = prov, .generation = ++core->next_generation};
-	cost_init(&p->behind, 1, 1);
+	cost_init(&p->behind, 1000, 1);
+	p->behind.line = (struct cost_line){0}; /* it may work on many at once */
 	list_init(&p->contexts);
 	list_init(&p->batch);
 	list_init(&p->flying);

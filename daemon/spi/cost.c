@@ -7,6 +7,8 @@
 #define AGE        64.0     /* samples elsewhere that halve a class's weight */
 #define PRIOR      0.05     /* weight of the row's shape, against up to COST_WINDOW of a class */
 #define PRIOR_AT   16384.0  /* bytes; its other point is 0 */
+#define RATIO_MIN  (1.0 / 4096)
+#define RATIO_MAX  1048576.0
 
 /* One range of sizes. */
 struct cost_class {
@@ -82,7 +84,8 @@ static void add_point(struct sums *s, double weight, double x, double y)
 
 static uint32_t clamp(double ns)
 {
-	return ns < 1 ? 1 : ns > COST_MAX_NS ? COST_MAX_NS : (uint32_t)(ns + 0.5);
+	/* what is no number is neither less nor more */
+	return !(ns >= 1) ? 1 : !(ns < COST_MAX_NS) ? COST_MAX_NS : (uint32_t)(ns + 0.5);
 }
 
 /* The prior has two points at different sizes, so there always is one answer. */
@@ -130,6 +133,12 @@ static bool fit(struct cost *c)
 	return true;
 }
 
+/* Further from the row than this is nonsense. */
+static float within(double ratio)
+{
+	return (float)(ratio < RATIO_MIN ? RATIO_MIN : ratio > RATIO_MAX ? RATIO_MAX : ratio);
+}
+
 bool cost_sample(struct cost *c, uint64_t bytes, uint64_t ns)
 {
 	struct cost_memory *m = c->memory;
@@ -142,7 +151,7 @@ bool cost_sample(struct cost *c, uint64_t bytes, uint64_t ns)
 		return false;
 	size = (double)(bytes < COST_MAX_BYTES ? bytes : COST_MAX_BYTES);
 	k = &m->classes[class_of(bytes)];
-	k->ratio[k->next] = (float)((ns ? (double)ns : 1) / predicted(c, size));
+	k->ratio[k->next] = within((double)ns / predicted(c, size));
 	k->next = (k->next + 1) % COST_WINDOW;
 	k->bytes += k->n ? (size - k->bytes) / (k->n + 1) : size;
 	k->n += k->n < COST_WINDOW;
