@@ -12,10 +12,11 @@
 #include "speed-bar.h"
 #include "tool.h"
 
-#define TURNS            9
-#define TURN_SECONDS     0.09
-#define CLIENTS_SECONDS  0.25 /* of several processes: they begin one after the other */
-#define SIGN_TURNS       31   /* many and short: each key's blinding is renewed in few */
+#define TURNS            21 /* many and short: CPUs of a virtual machine change their speed */
+#define TURN_SECONDS     0.04
+#define CLIENTS_TURNS    9 /* of several processes: they begin one after the other */
+#define CLIENTS_SECONDS  0.25
+#define SIGN_TURNS       31 /* each key's blinding is renewed in few */
 #define SIGN_SECONDS     0.15
 #define WARM_SECONDS     0.05
 #define IDLE_CONNECTIONS 1000
@@ -67,7 +68,9 @@ static bool measure(const struct speed_bar *b, const struct speed_daemon *d,
 {
 	bool sign = speed_is_sign(b->c.work), ok = true;
 	struct turns t = {.doors = {b->direct, b->crosses ? &speed_limit : NULL, b->door},
-			  .n = sign ? SIGN_TURNS : TURNS,
+			  .n = sign           ? SIGN_TURNS
+			       : b->c.clients ? CLIENTS_TURNS
+					      : TURNS,
 			  .seconds = sign           ? SIGN_SECONDS
 				     : b->c.clients ? CLIENTS_SECONDS
 						    : TURN_SECONDS};
