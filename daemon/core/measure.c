@@ -358,6 +358,8 @@ static void end_mech(struct core *core, struct measure *x)
 	}
 	drop_template(x);
 	drop_samples(x);
+	trial_free(x->trial);
+	x->trial = NULL;
 	x->mech = NULL;
 	look_at(core, 0);
 }

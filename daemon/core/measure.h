@@ -34,8 +34,8 @@ struct measure {
 	struct trace_entry trace; /* where its decisions go */
 	struct mech *mech;        /* under way, or NULL */
 	struct tmpl *tmpl;
-	struct trial *trial; /* storage, and what a worker has */
-	bool out;            /* a trial or a request is under way */
+	struct trial *trial;                  /* storage, and what a worker has */
+	bool out;                             /* a trial or a request is under way */
 	unsigned offer, size, round, variant; /* what is next */
 	struct cost alone, burst;             /* of software: samples so far */
 	unsigned jobs;                        /* done */

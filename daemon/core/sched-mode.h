@@ -17,11 +17,11 @@
 struct candidate {
 	struct offer *offer;
 	const struct cost *cost;
-	uint64_t wait_ns, cost_ns;    /* expected: until it begins, and from then on */
-	uint64_t base_ns;             /* by itself: what software is compared by */
-	uint64_t place;               /* among equal ranks; lower is asked first */
-	unsigned rank;                /* lower is asked first */
-	uint8_t index;                /* among the mechanism's offers */
+	uint64_t wait_ns, cost_ns; /* expected: until it begins, and from then on */
+	uint64_t base_ns;          /* by itself: what software is compared by */
+	uint64_t place;            /* among equal ranks; lower is asked first */
+	unsigned rank;             /* lower is asked first */
+	uint8_t index;             /* among the mechanism's offers */
 };
 
 struct order {
@@ -67,6 +67,6 @@ enum kcf_status sched_choose_mac(struct core *core, struct request *r, const str
 
 /* Work a device has and is to have. */
 uint64_t candidate_load(const struct candidate *c);
-/* Software by what it takes by itself; who came later must be an eighth cheaper, so that noise moves nothing
- * between equals. */
+/* Software by what it takes by itself; who came later must be an eighth cheaper, so that noise
+ * moves nothing between equals. */
 uint64_t candidate_cost_place(const struct candidate *c);

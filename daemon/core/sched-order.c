@@ -47,8 +47,8 @@ uint64_t sched_software_wait_ns(const struct core *core)
 uint64_t sched_device_wait_ns(const struct provider *p)
 {
 	uint64_t on_it = p->n_flying + p->n_batch;
-	uint64_t waiting = p->queue.depth ? p->queue.depth * p->mean_ns / (p->slots ? p->slots : 1)
-					  : 0;
+	uint64_t waiting =
+		p->queue.depth ? p->queue.depth * p->mean_ns / (p->slots ? p->slots : 1) : 0;
 
 	return waiting + on_it * p->behind.line.setup_ns;
 }

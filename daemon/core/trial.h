@@ -2,9 +2,9 @@
 /*
  * trial - jobs of kcfd's own on known data, to see what software takes by itself.
  *
- * One trial is one length with one template: repeated on a worker, in a warm cache, alone and, where
- * a provider gains from it, many in one submit. The loop makes and frees it; in between it is the
- * worker's.
+ * One trial is one length with one template: repeated on a worker, in a warm cache, alone and,
+ * where a provider gains from it, many in one submit. The loop makes and frees it; in between it is
+ * the worker's.
  */
 #pragma once
 

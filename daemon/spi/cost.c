@@ -3,12 +3,12 @@
 
 #include <stdlib.h>
 
-#define CLASS_MIN  5u       /* samples before a class says anything */
-#define AGE        64.0     /* samples elsewhere that halve a class's weight */
-#define PRIOR      0.05     /* weight of the row's shape, against up to COST_WINDOW of a class */
-#define PRIOR_AT   16384.0  /* bytes; its other point is 0 */
-#define RATIO_MIN  (1.0 / 4096)
-#define RATIO_MAX  1048576.0
+#define CLASS_MIN 5u      /* samples before a class says anything */
+#define AGE       64.0    /* samples elsewhere that halve a class's weight */
+#define PRIOR     0.05    /* weight of the row's shape, against up to COST_WINDOW of a class */
+#define PRIOR_AT  16384.0 /* bytes; its other point is 0 */
+#define RATIO_MIN (1.0 / 4096)
+#define RATIO_MAX 1048576.0
 
 /* One range of sizes. */
 struct cost_class {

@@ -30,7 +30,7 @@ struct cost_line {
 struct cost_memory;
 
 struct cost {
-	struct cost_line line;      /* learned; as the base until there are samples */
+	struct cost_line line; /* learned; as the base until there are samples */
 	struct cost_line base;
 	struct cost_line row;       /* what the module says */
 	struct cost_memory *memory; /* NULL: no sample yet */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Modes and thresholds on a real kcfd: what an administrator changes reaches running clients, what is
- * under way stays whole, and kcfd finds out by itself where a device is worth while.
+ * Modes and thresholds on a real kcfd: what an administrator changes reaches running clients, what
+ * is under way stays whole, and kcfd finds out by itself where a device is worth while.
  */
 #include <string.h>
 #include "admin.h"

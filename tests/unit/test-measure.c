@@ -164,9 +164,8 @@ START_TEST(device_that_fails_is_believed_what_it_says)
 	until_measured(m);
 	ck_assert_str_eq(mech_threshold_word(m), "estimated");
 	ck_assert_uint_eq(cost_samples(&offer_of(m, "dev")->alone), 0);
-	ck_assert_uint_eq(m->threshold,
-			  cost_crossing(&offer_of(m, "openssl")->alone.base,
-					&offer_of(m, "dev")->alone.line, 65536));
+	ck_assert_uint_eq(m->threshold, cost_crossing(&offer_of(m, "openssl")->alone.base,
+						      &offer_of(m, "dev")->alone.line, 65536));
 }
 END_TEST
 

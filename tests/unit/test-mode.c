@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test-mode - who is asked first in each mode, by costs that are made up here, and what is learned. */
+/* test-mode - who is asked first in each mode, by costs that are made up here, and what is learned.
+ */
 #include "unit/core-world.h"
 
 static uint8_t big[8192];
@@ -318,9 +319,9 @@ START_TEST(beginning_of_a_context_needs_more_than_a_mode_to_go_to_a_device)
 	world_set("threshold CKM_SHA256", "0");
 	for (unsigned i = 0; i < 8; i++) {
 		world_set("mode all", modes[i % 4]);
-		ck_assert_int_eq(context_new(world.core, world.consumer, KCF_OP_DIGEST, sha, NULL,
-					     &ctx),
-				 KCF_SUCCESS);
+		ck_assert_int_eq(
+			context_new(world.core, world.consumer, KCF_OP_DIGEST, sha, NULL, &ctx),
+			KCF_SUCCESS);
 		sent_init(&s[0], sha, KCF_OP_DIGEST, big, 0);
 		s[0].r->phase = KCF_INIT;
 		s[0].r->context = ctx;
@@ -350,12 +351,15 @@ START_TEST(trace_shows_what_each_was_judged_by)
 	core_trace(world.core, &j, 1);
 	json_end_object(&j);
 	ck_assert_ptr_nonnull(strstr(j.text, "\"mode\":\"adaptive\""));
-	ck_assert_msg(strstr(j.text, "{\"provider\":\"openssl\",\"why\":\"chosen\",\"place\":1,"
-				     "\"rank\":0,\"by\":6000,\"wait_ns\":0,\"cost_ns\":6000,\"setup_ns\":2000,"
-				     "\"ns_per_kib\":4000}") != NULL,
-		      "%s", j.text);
-	ck_assert_ptr_nonnull(strstr(j.text, "{\"provider\":\"dev\",\"why\":\"not reached\",\"place\":2,"
-					     "\"rank\":0,\"by\":71000,\"wait_ns\":0,\"cost_ns\":71000,"));
+	ck_assert_msg(
+		strstr(j.text,
+		       "{\"provider\":\"openssl\",\"why\":\"chosen\",\"place\":1,"
+		       "\"rank\":0,\"by\":6000,\"wait_ns\":0,\"cost_ns\":6000,\"setup_ns\":2000,"
+		       "\"ns_per_kib\":4000}") != NULL,
+		"%s", j.text);
+	ck_assert_ptr_nonnull(strstr(j.text,
+				     "{\"provider\":\"dev\",\"why\":\"not reached\",\"place\":2,"
+				     "\"rank\":0,\"by\":71000,\"wait_ns\":0,\"cost_ns\":71000,"));
 	json_deinit(&j);
 }
 END_TEST
