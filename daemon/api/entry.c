@@ -271,14 +271,12 @@ static uint8_t at_most_255(size_t n)
 	return (uint8_t)(n < 255 ? n : 255);
 }
 
-/* More than there is place for goes by socket. */
-static void answer(struct conn *c, const struct ring_done *done)
+/* What there is no place for. */
+static void answer_by_socket(struct conn *c, const struct ring_done *done)
 {
 	struct wire_msg msg = {.type = FRAME_OP_REPLY};
 	struct wire_op_reply *m = &msg.op_reply;
 
-	if (conn_ring_answer(c->ring, done))
-		return;
 	m->status = done->status;
 	m->provider = done->provider;
 	m->queue_hops = done->queue_hops;
@@ -306,7 +304,8 @@ void entry_answer(struct conn *c, const struct entry_result *result)
 	} else if (result->status == KCF_BUSY) {
 		done.more = (uint8_t)result->busy_reason;
 	}
-	answer(c, &done);
+	if (!conn_ring_answer(c->ring, &done))
+		answer_by_socket(c, &done);
 }
 
 static void refuse(struct conn *c, uint64_t id, enum kcf_status status)

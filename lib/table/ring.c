@@ -201,13 +201,25 @@ void ring_taken(struct ring_server *rs)
 	__atomic_store_n(&rs->r->taken, rs->taken, __ATOMIC_RELEASE);
 }
 
+/* The client's line is looked at only when what is known of it may not be enough. Acquire: what the
+ * client has read it read before we write there again. */
+static bool has_place(struct ring_server *rs)
+{
+	uint32_t seen;
+
+	if (rs->done - rs->seen < RING_COMPLETIONS)
+		return true;
+	seen = __atomic_load_n(&rs->r->seen, __ATOMIC_ACQUIRE);
+	if (rs->done - seen > RING_COMPLETIONS)
+		rs->broken = true;
+	else
+		rs->seen = seen;
+	return rs->done - rs->seen < RING_COMPLETIONS;
+}
+
 bool ring_answer(struct ring_server *rs, const struct ring_done *done)
 {
-	uint32_t open = rs->done - __atomic_load_n(&rs->r->seen, __ATOMIC_ACQUIRE);
-
-	if (open > RING_COMPLETIONS)
-		rs->broken = true;
-	if (rs->broken || open >= RING_COMPLETIONS)
+	if (!has_place(rs) || rs->broken)
 		return false;
 	rs->r->completions[rs->done % RING_COMPLETIONS] = *done;
 	rs->done++;

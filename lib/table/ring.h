@@ -132,7 +132,8 @@ void ring_awake(struct ring_client *rc);
 struct ring_server {
 	struct ring *r;
 	uint32_t taken, done;
-	bool broken; /* the client wrote what cannot be */
+	uint32_t seen; /* completions the client has read at least */
+	bool broken;   /* it wrote what cannot be */
 };
 
 /* Make one, mapped; *ret_fd to be passed and closed. 0 or -errno. */
