@@ -6,10 +6,12 @@
 #include "api/conn-private.h"
 #include "api/conn-ring.h"
 
-/* Who spins is counted anew this often while there is work. */
-#define COUNT_NS 10000u
+/* Who spins is counted anew this often while there is work, and while there is none: clients write
+ * what is looked at with every step they take. */
+#define COUNT_NS      10000u
+#define COUNT_IDLE_NS 2000u
 /* A client between two steps may look like one that waits: that long it does not count. */
-#define DOUBT_NS 2000u
+#define DOUBT_NS 5000u
 
 static void on_idle(uv_idle_t *idle)
 {
@@ -161,20 +163,18 @@ static void settle(struct api *a, bool worked, uint64_t from, uint64_t now)
 	struct rings *rs = &a->rings;
 	uint64_t spin_ns = core_limits(a->core)->spin_us * 1000;
 
+	if (now - rs->counted_ns >= (worked ? COUNT_NS : COUNT_IDLE_NS)) {
+		rs->counted_ns = now;
+		rs->n_spinners = count_spinners(rs);
+		spin_is_crowded(&rs->spin, now);
+		core_tell_spinners(a->core, rs->n_spinners,
+				   !spin_ns || rs->spin.crowded || rs->spin.cpus < 2);
+	}
 	if (worked) {
 		rs->patience_ns = UINT64_MAX;
 		rs->doubted_ns = 0;
-		if (now - rs->counted_ns < COUNT_NS)
-			return;
-	}
-	rs->counted_ns = now;
-	rs->n_spinners = count_spinners(rs);
-	spin_is_crowded(&rs->spin, now);
-	core_tell_spinners(a->core, rs->n_spinners,
-			   !spin_ns || rs->spin.crowded || rs->spin.cpus < 2);
-	if (worked)
 		return;
-	rs->empty_rounds++;
+	}
 	rs->looked_ns += now - from;
 	rs->patience_ns = patience(rs, spin_ns, now - from);
 }

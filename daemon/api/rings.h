@@ -39,7 +39,7 @@ struct rings {
 	unsigned n_spinners;       /* threads of clients that do */
 	uint64_t counted_ns;       /* when they were counted */
 	struct rings_count closed; /* of rings that are gone */
-	uint64_t rounds, empty_rounds, sleeps;
+	uint64_t rounds, sleeps;
 };
 
 void rings_count_add(struct rings_count *sum, const struct rings_count *count);

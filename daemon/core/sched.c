@@ -70,7 +70,7 @@ bool sched_is_full(const struct core *core)
 
 bool sched_is_due(const struct core *core)
 {
-	return sched_has_work(core) || wake_is_due(&core->wake);
+	return core->idle_on || wake_is_due(&core->wake);
 }
 
 /* ---- admission ---- */
