@@ -74,7 +74,9 @@ void rings_stop(struct rings *rs)
 
 static bool is_tired(const struct rings *rs, const struct conn_ring *cr, uint64_t now)
 {
-	return rs->looked_ns - cr->looked_ns >= rs->patience_ns || now - cr->last_ns >= AWAKE_NS;
+	if (rs->patience_ns == UINT64_MAX) /* there is work, so looking costs no time */
+		return now - cr->last_ns >= AWAKE_NS;
+	return rs->looked_ns - cr->looked_ns >= rs->patience_ns;
 }
 
 static unsigned visit(struct rings *rs, struct conn_ring *cr, uint64_t now)
@@ -144,31 +146,40 @@ static unsigned count_spinners(const struct rings *rs)
 	return n;
 }
 
-/* May kcfd go on looking, with nothing to do for `spent` more? */
-static uint64_t patience(struct rings *rs, uint64_t spin_ns, uint64_t spent)
+/* How long anybody may look; 0: nobody. */
+static uint64_t spin_ns(const struct api *a)
 {
-	if (!spin_ns || rs->spin.crowded || rs->spin.cpus < 2)
-		return 0;
+	const struct spin *sp = &a->rings.spin;
+
+	return sp->crowded || sp->cpus < 2 ? 0 : core_limits(a->core)->spin_us * 1000;
+}
+
+static void tell(struct api *a, unsigned n_spinners)
+{
+	a->rings.n_spinners = n_spinners;
+	core_tell_spinners(a->core, n_spinners, spin_ns(a) == 0);
+}
+
+/* How long kcfd may look; `spent`: what the last round took. */
+static uint64_t patience(struct rings *rs, uint64_t limit, uint64_t spent)
+{
 	if (spin_permits(&rs->spin, rs->n_spinners)) {
 		rs->doubted_ns = 0;
-		return spin_ns;
+		return limit;
 	}
 	rs->doubted_ns += spent;
-	return rs->doubted_ns < DOUBT_NS ? spin_ns : 0;
+	return rs->doubted_ns < DOUBT_NS ? limit : 0;
 }
 
 /* The end of a round: how long may be looked? */
 static void settle(struct api *a, bool worked, uint64_t from, uint64_t now)
 {
 	struct rings *rs = &a->rings;
-	uint64_t spin_ns = core_limits(a->core)->spin_us * 1000;
 
 	if (now - rs->counted_ns >= (worked ? COUNT_NS : COUNT_IDLE_NS)) {
 		rs->counted_ns = now;
-		rs->n_spinners = count_spinners(rs);
 		spin_is_crowded(&rs->spin, now);
-		core_tell_spinners(a->core, rs->n_spinners,
-				   !spin_ns || rs->spin.crowded || rs->spin.cpus < 2);
+		tell(a, count_spinners(rs));
 	}
 	if (worked) {
 		rs->patience_ns = UINT64_MAX;
@@ -176,7 +187,7 @@ static void settle(struct api *a, bool worked, uint64_t from, uint64_t now)
 		return;
 	}
 	rs->looked_ns += now - from;
-	rs->patience_ns = patience(rs, spin_ns, now - from);
+	rs->patience_ns = patience(rs, spin_ns(a), now - from);
 }
 
 void rings_turn(struct api *a)
@@ -193,7 +204,7 @@ void rings_turn(struct api *a)
 	} while (!list_empty(&rs->awake) && list_empty(&a->dirty) && now - begun < ROUNDS_NS);
 	if (!list_empty(&rs->awake) || !rs->idle_on)
 		return;
-	core_tell_spinners(a->core, 0, rs->spin.crowded);
+	tell(a, 0);
 	quick_rest(a->core);
 	uv_idle_stop(&rs->idle);
 	rs->idle_on = false;

@@ -523,12 +523,89 @@ START_TEST(sleeps_when_nothing_comes)
 	while (!list_empty(&api.rings.awake))
 		pump(NULL);
 	ck_assert_uint_eq(ring.client.r->kcfd_sleeps, 1);
-	ck_assert(!uv_is_active((uv_handle_t *)&api.rings.idle));
+	ck_assert_int_ne(uv_backend_timeout(&loop), 0); /* the loop too */
 	ck_assert_uint_eq(fake.spinners, 0);
 	e.id = 2;
 	harness_ring_put(&ring, &e, NULL, 0); /* rings */
 	fake_complete(wait_request(), KCF_SUCCESS, 1);
 	wait_done(2);
+}
+END_TEST
+
+/* The host has so many CPUs, and one thread wants to run. */
+static void pretend_host(unsigned cpus)
+{
+	char path[] = "/tmp/kcf-load-XXXXXX";
+	int fd = mkstemp(path);
+
+	ck_assert_int_gt(write(fd, "0.1 0.1 0.1 1/80 1\n", 19), 0);
+	close(fd);
+	spin_deinit(&api.rings.spin);
+	spin_init(&api.rings.spin, path, cpus);
+	unlink(path);
+}
+
+/* An entry that is under way, and a thread that spins until it is complete. */
+static void spin_for_one(unsigned cpus)
+{
+	struct ring_entry e = seal(1);
+
+	pretend_host(cpus);
+	fake.limits.spin_us = 1000000000; /* longer than any test */
+	ring.client.r->spins = 1;
+	harness_ring_put(&ring, &e, NULL, 0);
+	wait_request();
+}
+
+START_TEST(looks_on_while_that_is_permitted)
+{
+	spin_for_one(3);
+	for (int i = 0; i < 50; i++)
+		pump(NULL);
+	ck_assert_uint_eq(ring.client.r->kcfd_sleeps, 0);
+	ck_assert_uint_eq(fake.spinners, 1);
+	ck_assert(!fake.crowded);
+	fake.limits.spin_us = 0; /* as kcfadm set does */
+	while (!list_empty(&api.rings.awake))
+		pump(NULL);
+	ck_assert_uint_eq(ring.client.r->kcfd_sleeps, 1);
+	ck_assert_uint_eq(fake.spinners, 0);
+}
+END_TEST
+
+/* Of two CPUs a client's thread spins on one: who computes on the other needs it. */
+START_TEST(sleeps_when_too_many_look)
+{
+	spin_for_one(2);
+	while (!list_empty(&api.rings.awake))
+		pump(NULL);
+	ck_assert_uint_eq(ring.client.r->kcfd_sleeps, 1);
+	ck_assert(!fake.crowded);
+}
+END_TEST
+
+START_TEST(never_looks_on_one_cpu)
+{
+	spin_for_one(1);
+	while (!list_empty(&api.rings.awake))
+		pump(NULL);
+	ck_assert(fake.crowded); /* so nobody else does */
+}
+END_TEST
+
+/* Completions that wait to be read are no reason to spin. */
+START_TEST(counts_those_who_wait_for_a_completion)
+{
+	spin_for_one(4);
+	fake_complete(wait_request(), KCF_SUCCESS, 1);
+	for (int i = 0; i < 50; i++)
+		pump(NULL);
+	ck_assert_uint_eq(fake.spinners, 0);
+	wait_done(1);
+	ring.client.r->spins = 1;
+	for (int i = 0; i < 50; i++)
+		pump(NULL);
+	ck_assert_uint_eq(fake.spinners, 1);
 }
 END_TEST
 
@@ -702,6 +779,10 @@ int main(void)
 	tcase_add_test(t, sleeps_when_the_last_awake_ring_goes);
 	tcase_add_test(t, survives_a_client_that_closes_its_bell);
 	tcase_add_test(t, sleeps_when_nothing_comes);
+	tcase_add_test(t, looks_on_while_that_is_permitted);
+	tcase_add_test(t, sleeps_when_too_many_look);
+	tcase_add_test(t, never_looks_on_one_cpu);
+	tcase_add_test(t, counts_those_who_wait_for_a_completion);
 	tcase_add_test(t, rings_once_for_what_one_turn_answers);
 	suite_add_tcase(s, t);
 	t = tcase_create("fatal");

@@ -187,6 +187,25 @@ static struct wire_arena new_segment(uint64_t size, int *ret_fd)
 	return f.msg.arena;
 }
 
+/* So that 8 bits do for a client that lives long. */
+START_TEST(gives_the_smallest_free_segment_number)
+{
+	struct wire_msg drop = {.type = FRAME_ARENA_FREE};
+	int fd;
+
+	for (uint32_t want = 1; want <= 3; want++) {
+		ck_assert_uint_eq(new_segment(4096, &fd).segment, want);
+		close(fd);
+	}
+	for (uint32_t i = 0; i < 600; i++) {
+		drop.slot = 1 + i % 3;
+		send_msg(&drop, 0);
+		ck_assert_uint_eq(new_segment(4096, &fd).segment, drop.slot);
+		close(fd);
+	}
+}
+END_TEST
+
 START_TEST(works_in_place_on_arena_ranges)
 {
 	struct wire_range in, out;
@@ -368,6 +387,7 @@ int main(void)
 	tcase_add_test(t, imports_and_destroys_a_key_by_handle);
 	tcase_add_test(t, makes_a_key_by_a_request_and_answers_with_its_handle);
 	tcase_add_test(t, tries_the_key_types_in_turn_to_export);
+	tcase_add_test(t, gives_the_smallest_free_segment_number);
 	tcase_add_test(t, works_in_place_on_arena_ranges);
 	tcase_add_test(t, refuses_ranges_outside_their_segment);
 	tcase_add_test(t, refuses_input_beyond_the_largest_request);
