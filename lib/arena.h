@@ -88,6 +88,12 @@ static inline bool arena_find(const struct arena *a, const void *p, size_t len,
 	return false;
 }
 
+/* Odd while segments change, another number after. */
+static inline uint32_t arena_seq(const struct arena *a)
+{
+	return __atomic_load_n(&a->map.seq, __ATOMIC_ACQUIRE);
+}
+
 void arena_init(struct arena *a);
 void arena_deinit(struct arena *a);
 /* In a child after fork: the mappings are not there. Takes no inherited lock. */

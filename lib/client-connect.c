@@ -207,7 +207,10 @@ static void go_up(struct kcf_client *c)
 	if (c->was_up)
 		client_push_event(c, KCF_EVENT_DAEMON_REGAINED, NULL, NULL, 0);
 	c->was_up = true;
+	if (c->n_ring_slots)
+		client_ring_ask(c);
 	client_resume(c, same);
+	ring_slots_end(c, UINT64_MAX, KCF_NO_DAEMON, same);
 	client_ask_room(c);
 	client_flush(c);
 }
@@ -325,6 +328,7 @@ void client_disconnect(struct kcf_client *c, bool again)
 		next = p->next;
 		lose_request(c, p, again);
 	}
+	ring_slots_hold(c, again);
 	client_drop_wants(c);
 	if (was_up)
 		client_push_event(c, KCF_EVENT_DAEMON_LOST, NULL, NULL, 0);

@@ -138,6 +138,9 @@ struct kcf_client {
 	struct waiter *room_line;           /* synchronous calls: credits and slots */
 	struct waiter *memory_line;         /* arena memory */
 
+	struct kcf_ring_slot **ring_slots; /* max_ring_slots, NULL where there is none */
+	uint32_t max_ring_slots, n_ring_slots;
+
 	struct slot *slots;
 	unsigned n_slots, next_slot; /* none is free below next_slot */
 	struct kcf_context *contexts;

@@ -41,10 +41,33 @@ static void finish(struct kcf_client *c, struct pending *p, enum kcf_status stat
 	pthread_mutex_unlock(&c->lock);
 }
 
+/* There was no place for it on the ring. */
+static bool on_slot_reply(struct kcf_client *c, const struct input *in)
+{
+	const struct wire_op_reply *r = &in->msg->op_reply;
+	uint64_t len = r->status == KCF_BUFFER_TOO_SMALL ? r->required : r->out_len;
+	struct ring_done d = {
+		.id = in->h->id,
+		.len = len < UINT32_MAX ? (uint32_t)len : UINT32_MAX,
+		.status = (uint8_t)r->status,
+		.provider = (uint8_t)r->provider,
+		.queue_hops = (uint8_t)r->queue_hops,
+		.more = (uint8_t)r->busy_reason,
+	};
+	bool ok;
+
+	pthread_mutex_lock(&c->lock);
+	ok = ring_slot_done(c, &d, NULL, NULL);
+	pthread_mutex_unlock(&c->lock);
+	return ok;
+}
+
 static bool on_op_reply(struct kcf_client *c, const struct input *in)
 {
 	struct pending *p = find(c, in->h->id, PENDING_OP);
 
+	if (in->h->id >= RING_SLOT_ID)
+		return on_slot_reply(c, in);
 	if (!p)
 		return false;
 	op_reply(c, p, &in->msg->op_reply, in->payload, in->h->payload_len);
@@ -105,11 +128,16 @@ static bool on_done(struct kcf_client *c, const struct input *in)
 static bool on_ring_reply(struct kcf_client *c, const struct input *in)
 {
 	struct pending *p = find(c, in->h->id, PENDING_RING);
-	bool ok = p && (in->msg->status != KCF_SUCCESS || client_ring_attach(c));
+	enum kcf_status st = (enum kcf_status)in->msg->status;
 
-	if (!ok)
+	if (!p)
+		return false;
+	if (st == KCF_SUCCESS)
+		st = client_ring_attach(c);
+	if (st == KCF_PROTOCOL_ERROR)
 		return false;
 	pthread_mutex_lock(&c->lock);
+	c->ring.refusal = st;
 	pending_free(&c->pending, p);
 	pthread_mutex_unlock(&c->lock);
 	return true;
@@ -313,6 +341,14 @@ static void call_complete(struct kcf_client *c, struct pending *p)
 	pthread_mutex_lock(&c->lock);
 }
 
+static void call_slot(struct kcf_client *c, struct notice *n)
+{
+	struct ring_call call;
+
+	if (ring_slot_call(c, n->slot, &call))
+		client_ring_run(c, &call, 1);
+}
+
 void client_run_notices(struct kcf_client *c)
 {
 	struct notice *n;
@@ -320,6 +356,8 @@ void client_run_notices(struct kcf_client *c)
 	while ((n = notice_pop(&c->pending)) != NULL) {
 		if (n->kind == NOTICE_EVENT)
 			call_event(c, n);
+		else if (n->kind == NOTICE_SLOT)
+			call_slot(c, n);
 		else if (n->kind == NOTICE_STEP)
 			call_step(c, n);
 		else

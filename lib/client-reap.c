@@ -90,8 +90,13 @@ bool client_ring_reap(struct kcf_client *c, struct ring_call *calls, unsigned *r
 		c->ring.done_at = client_now();
 	}
 	for (unsigned i = 0; i < n && ok; i++) {
-		struct pending *p = find(c, &done[i]);
+		struct pending *p;
 
+		if (__builtin_expect(done[i].id >= RING_SLOT_ID, 0)) {
+			ok = ring_slot_done(c, &done[i], calls, &n_calls);
+			continue;
+		}
+		p = find(c, &done[i]);
 		ok = p != NULL;
 		if (ok && calls && p->callback)
 			take_call(c, p, &done[i], &calls[n_calls++]);

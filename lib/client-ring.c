@@ -45,7 +45,7 @@ static bool map_at(struct ring_client *rc, int fd, struct ring *at)
 	return true;
 }
 
-bool client_ring_attach(struct kcf_client *c)
+enum kcf_status client_ring_attach(struct kcf_client *c)
 {
 	int fd = client_take_fd(c), bell = client_take_fd(c);
 	struct epoll_event ev = {.data.fd = bell};
@@ -56,7 +56,7 @@ bool client_ring_attach(struct kcf_client *c)
 			close(fd);
 		if (bell >= 0)
 			close(bell);
-		return bell >= 0; /* without memory for it: all goes by socket */
+		return bell >= 0 ? KCF_HOST_MEMORY : KCF_PROTOCOL_ERROR;
 	}
 	pthread_mutex_lock(&c->lock);
 	c->ring.rc = rc;
@@ -68,7 +68,7 @@ bool client_ring_attach(struct kcf_client *c)
 		epoll_ctl(c->epfd, EPOLL_CTL_ADD, bell, &ev);
 	__atomic_store_n(&c->ring.epoch, c->epoch, __ATOMIC_SEQ_CST);
 	pthread_mutex_unlock(&c->lock);
-	return true;
+	return KCF_SUCCESS;
 }
 
 void client_ring_drop(struct kcf_client *c)
@@ -76,9 +76,12 @@ void client_ring_drop(struct kcf_client *c)
 	struct client_ring *r = &c->ring;
 
 	r->asked = r->bell_due = false;
+	r->refusal = KCF_SUCCESS;
 	if (!r->epoch)
 		return;
 	__atomic_store_n(&r->epoch, 0, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&r->inside, __ATOMIC_SEQ_CST)) /* pairs with kcf_ring_submit */
+		sched_yield();
 	mmap(r->rc.r, sizeof(*r->rc.r), PROT_READ | PROT_WRITE,
 	     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	if (c->epfd >= 0)
@@ -102,7 +105,7 @@ void client_ring_deinit(struct kcf_client *c)
 
 /* ---- the bell ---- */
 
-static void ring_bell(struct client_ring *r)
+void client_ring_bell(struct client_ring *r)
 {
 	if (ring_wants_bell(&r->rc)) /* full: then it has been rung */
 		(void)!send(r->bell, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -116,7 +119,7 @@ void client_ring_kick(struct kcf_client *c)
 	if (client_in_callback(c) && !__atomic_load_n(&r->rc.r->kcfd_sleeps, __ATOMIC_RELAXED))
 		r->bell_due = true;
 	else
-		ring_bell(r);
+		client_ring_bell(r);
 }
 
 void client_ring_watch(struct kcf_client *c)
@@ -131,7 +134,7 @@ void client_ring_flush(struct kcf_client *c)
 		return;
 	c->ring.bell_due = false;
 	if (client_ring_is_up(&c->ring))
-		ring_bell(&c->ring);
+		client_ring_bell(&c->ring);
 }
 
 bool client_ring_hush(int bell)

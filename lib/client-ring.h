@@ -14,15 +14,19 @@
 
 struct pending;
 
-#define RING_SPIN (20 * UINT64_C(1000))  /* ns: so long a thread looks before it sleeps */
-#define RING_LOOK (100 * UINT64_C(1000)) /* ns: so long completions may keep it from the sockets   \
-					  */
-#define RING_BATCH    64u                /* completions taken at once */
-#define RING_SEGMENTS 256u               /* numbers below go into an entry */
+#define RING_SPIN     20000u  /* ns: so long a thread looks before it sleeps */
+#define RING_LOOK     100000u /* ns: so long completions may keep it from the sockets */
+#define RING_BATCH    64u     /* completions taken at once */
+#define RING_SEGMENTS 256u    /* numbers below go into an entry */
+
+#define RING_SLOT_BITS 16 /* of an id: the slot's index */
+#define RING_SLOT_ID   (UINT64_C(1) << 63)
 
 struct client_ring {
-	struct ring_client rc; /* rc.r: NULL before the first */
-	uint64_t epoch;        /* atomic: the connection it belongs to; 0 = there is none */
+	struct ring_client rc;   /* rc.r: NULL before the first */
+	uint64_t epoch;          /* atomic: the connection it belongs to; 0 = there is none */
+	uint32_t inside;         /* atomic: threads in kcf_ring_submit */
+	enum kcf_status refusal; /* what kcfd said when asked, if it was not SUCCESS */
 	int bell;
 	bool asked;         /* on this connection */
 	bool bell_due;      /* callbacks have put something: look at the end of the round */
@@ -44,14 +48,16 @@ struct ring_call {
 
 /* Ask kcfd for a ring, once per connection. Lock held, state UP. */
 void client_ring_ask(struct kcf_client *c);
-/* RING_REPLY with success came: take its descriptors. Driver, without the lock. False: they are
- * missing. */
-bool client_ring_attach(struct kcf_client *c);
+/* RING_REPLY with success came: take its descriptors. Driver, without the lock.
+ * KCF_PROTOCOL_ERROR: they are missing; KCF_HOST_MEMORY: all goes by socket. */
+enum kcf_status client_ring_attach(struct kcf_client *c);
 /* Connection gone. Lock held. */
 void client_ring_drop(struct kcf_client *c);
 /* In a child after fork: the memory is not there. */
 void client_ring_forget(struct kcf_client *c);
 void client_ring_deinit(struct kcf_client *c);
+/* Wake kcfd if it sleeps. Async-signal-safe. */
+void client_ring_bell(struct client_ring *r);
 /* Something was put: wake kcfd if it sleeps, in callbacks later. Lock held. */
 void client_ring_kick(struct kcf_client *c);
 /* Something for a callback is under way, or may be: have the bell wake the dispatcher if it sleeps
@@ -87,3 +93,22 @@ bool client_ring_sleep(struct kcf_client *c);
 void client_ring_awake(struct kcf_client *c);
 /* Take the bytes off the bell. False: its other end is closed. Driver. */
 bool client_ring_hush(int bell);
+
+/* ---- ring-slot.c: lock held ---- */
+
+/* A completion for a slot, to calls or, if that is NULL, to notices. False: not of a slot that is
+ * under way. */
+bool ring_slot_done(struct kcf_client *c, const struct ring_done *d, struct ring_call *calls,
+		    unsigned *n_calls);
+/* What is to be called for a slot whose notice has come; it is free from here on. False: nothing. */
+bool ring_slot_call(struct kcf_client *c, struct kcf_ring_slot *s, struct ring_call *ret);
+/* Connection gone, and will there be another one? Who has output in the arena is held. */
+void ring_slots_hold(struct kcf_client *c, bool again);
+/* Complete those held until then at the latest; lose: their output may still change. Returns when
+ * the next one's time comes, 0 = there is none. */
+uint64_t ring_slots_end(struct kcf_client *c, uint64_t before, enum kcf_status status, bool lose);
+/* All that are under way. */
+void ring_slots_cancel(struct kcf_client *c);
+/* In a child after fork. */
+void ring_slots_forget(struct kcf_client *c);
+void ring_slots_free(struct kcf_client *c);

@@ -54,7 +54,7 @@ static bool look_at_requests(struct kcf_client *c, uint64_t now)
 	struct pending *p, *next;
 	bool lost = false;
 
-	c->next_deadline = 0;
+	c->next_deadline = ring_slots_end(c, now, KCF_NO_DAEMON, true);
 	for (p = c->pending.first; p; p = next) {
 		uint64_t at = look_at(p);
 

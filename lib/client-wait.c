@@ -57,9 +57,10 @@ void client_undrive(struct kcf_client *c)
 		pthread_cond_signal(&c->sleepers->cond);
 		return;
 	}
-	if (!c->in_armed && c->fd >= 0 && (c->pending.n_async || c->notify_units || c->notify_rows))
+	if (!c->in_armed && c->fd >= 0 &&
+	    (c->pending.n_async || c->notify_units || c->notify_rows || c->n_ring_slots))
 		client_watch(c, true, c->out_armed);
-	if (c->pending.n_async)
+	if (c->pending.n_async || c->n_ring_slots)
 		client_ring_watch(c);
 	client_timer(c, client_next_timer(c));
 }

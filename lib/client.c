@@ -107,6 +107,7 @@ static void forget_parent(struct kcf_client *c)
 	codec_init(&c->decode);
 	arena_forget(&c->arena);
 	client_ring_forget(c);
+	ring_slots_forget(c);
 	direct_after_fork(c->direct);
 }
 
@@ -327,6 +328,7 @@ static void free_client(struct kcf_client *c)
 	codec_deinit(&c->decode);
 	arena_deinit(&c->arena);
 	client_ring_deinit(c);
+	ring_slots_free(c);
 	close_fd(&c->fd);
 	close_fd(&c->epfd);
 	close_own_fds(c);
@@ -395,6 +397,8 @@ static void cancel_all(struct kcf_client *c)
 		else
 			op_finish(c, p, KCF_CANCELED);
 	}
+	client_ring_drop(c); /* no handler is half way through submitting */
+	ring_slots_cancel(c);
 	client_disconnect(c, false);
 	c->driving = false;
 	c->dispatching = true;

@@ -285,6 +285,7 @@ enum kcf_status direct_template_new(struct direct *d, kcf_mech_t mech, const str
 	if (status == KCF_SUCCESS) {
 		own = plan_get(d, t);
 		status = own ? own->plan->refusal : KCF_HOST_MEMORY;
+		t->param_kind = own ? own->plan->kind : KCF_PARAM_NONE;
 		if (status == KCF_SUCCESS && (t->kind == KCF_KEY_BYTES || t->kind == KCF_KEY_NONE))
 			status = try_key(d, t, own->plan);
 	}

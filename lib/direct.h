@@ -94,6 +94,7 @@ struct kcf_template {
 	struct direct *direct;
 	struct template_plan *plan; /* atomic: the newest */
 	kcf_mech_t mech;
+	enum kcf_param_kind param_kind;
 	enum kcf_key_kind kind; /* BYTES, HANDLE, NAMED, NONE */
 	struct kcf_client *client;
 	uint32_t refs; /* atomic: the user's, and one per queued request */

@@ -57,7 +57,7 @@ void pending_deinit(struct pending_table *t)
 	while ((n = notice_pop(t)) != NULL) {
 		if (n->kind == NOTICE_COMPLETE)
 			drop_contents(n->pending);
-		else
+		else if (n->kind != NOTICE_SLOT)
 			notice_free(t, n);
 	}
 	while ((n = t->spare) != NULL) {

@@ -47,13 +47,15 @@ struct payload {
 	uint8_t way;
 };
 
-/* Something a callback is to be told. COMPLETE notices are part of their request. */
-enum notice_kind { NOTICE_COMPLETE = 1, NOTICE_STEP, NOTICE_EVENT };
+/* Something a callback is to be told. COMPLETE notices are part of their request, SLOT notices of
+ * their slot. */
+enum notice_kind { NOTICE_COMPLETE = 1, NOTICE_STEP, NOTICE_EVENT, NOTICE_SLOT };
 
 struct notice {
 	struct notice *next;
 	uint8_t kind;
 	struct pending *pending;      /* COMPLETE, STEP */
+	struct kcf_ring_slot *slot;   /* SLOT */
 	uint32_t step;                /* STEP */
 	size_t len;                   /* STEP */
 	enum kcf_status status;       /* STEP */

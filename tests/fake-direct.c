@@ -160,6 +160,7 @@ enum kcf_status direct_template_new(struct direct *d, kcf_mech_t mech, const str
 	t->client = d->client;
 	t->refs = 1;
 	t->mech = mech;
+	t->param_kind = kcf_mech_name(mech) ? kcf_mech_name(mech)->param_kind : KCF_PARAM_NONE;
 	t->kind = key->kind;
 	t->len = key->len;
 	t->bytes = malloc(key->len + 1);

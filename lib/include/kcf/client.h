@@ -22,9 +22,10 @@
  * kcfd's, and takes at most max_request bytes a request (16 MiB; KCF_BUFFER_TOO_BIG beyond).
  *
  * Threads. Every function may be called from any thread, and from inside a callback, unless it says
- * otherwise; a client and its templates may be used by many threads at once. Nothing here is
- * async-signal-safe. The library's own thread has all signals blocked; no handler is installed, no
- * SIGPIPE is caused. Statuses not named at a function are those every operation has, see below.
+ * otherwise; a client and its templates may be used by many threads at once. Nothing here but
+ * kcf_ring_submit is async-signal-safe. The library's own thread has all signals blocked; no
+ * handler is installed, no SIGPIPE is caused. Statuses not named at a function are those every
+ * operation has, see below.
  */
 #ifndef KCF_CLIENT_H
 #define KCF_CLIENT_H
@@ -240,13 +241,16 @@ KCF_API enum kcf_status kcf_client_close(struct kcf_client *client);
 KCF_API enum kcf_status kcf_client_reopen(struct kcf_client *client);
 /* Is the connection up? */
 KCF_API bool kcf_client_connected(struct kcf_client *client);
-/* KCF_CLIENT_APP_LOOP: one epoll descriptor, readable when kcf_client_dispatch has work. It stays
- * the same over reconnects and kcf_client_reopen, and is closed by kcf_client_close. Poll it for
- * reading; do nothing else with it. -1 without APP_LOOP. */
+/* KCF_CLIENT_APP_LOOP: one epoll descriptor, readable when kcf_client_dispatch has work, and at
+ * times when it has not: watch it level-triggered. It stays the same over reconnects and
+ * kcf_client_reopen, and is closed by kcf_client_close. Poll it for reading; do nothing else with
+ * it. -1 without APP_LOOP. */
 KCF_API int kcf_client_fd(struct kcf_client *client);
 /* KCF_CLIENT_APP_LOOP: run what is ready: read replies, run callbacks and events, send what
- * callbacks submitted. Never blocks. KCF_SUCCESS also if there was nothing; KCF_ARGUMENTS_BAD
- * without APP_LOOP, KCF_NO_DAEMON in a child after fork. Synchronous calls need no dispatching. */
+ * callbacks submitted. Never blocks. May be called at any time, too, without waiting for the
+ * descriptor: an application that has a CPU to spare and polls is served without system calls of
+ * its own or of kcfd's. KCF_SUCCESS also if there was nothing; KCF_ARGUMENTS_BAD without APP_LOOP,
+ * KCF_NO_DAEMON in a child after fork. Synchronous calls need no dispatching. */
 KCF_API enum kcf_status kcf_client_dispatch(struct kcf_client *client);
 
 /* ---- mechanisms ------------------------------------------------------------------------------ */
@@ -485,6 +489,52 @@ struct kcf_batch_op {
  * that is neither. */
 KCF_API enum kcf_status kcf_submit_batch(struct kcf_client *client, struct kcf_batch_op *ops,
 					 size_t n_ops, struct kcf_call_req *req);
+
+/* ---- from signal handlers -------------------------------------------------------------------- */
+
+/* One request at a time, with everything it needs made before. */
+struct kcf_ring_slot;
+
+/* One operation: KCF_OP_DIGEST, _MAC, _MAC_VERIFY, _ENCRYPT, _DECRYPT, _SIGN or _VERIFY. Zero what
+ * it has not. */
+struct kcf_ring_op {
+	enum kcf_op op;
+	struct kcf_template *tmpl; /* mechanism and key, attached: see kcf_ring_submit */
+	const uint8_t *iv;         /* cipher, AEAD, GMAC; at most 16 bytes */
+	size_t iv_len;
+	const uint8_t *aad; /* at most 255 bytes */
+	size_t aad_len;
+	size_t tag_len; /* of the tag or MAC, at most 255; 0 = full */
+	const void *in; /* memory of kcf_buf_alloc, as out */
+	size_t in_len;
+	void *out;
+	size_t out_len;
+	const void *check; /* MAC or signature to compare; with aad at most 480 bytes */
+	size_t check_len;
+};
+
+/* A slot, with the callback of its requests; the ring is asked for if there is none yet, and waited
+ * for. KCF_NO_DAEMON, KCF_VERSION_MISMATCH if kcfd has no rings, KCF_QUOTA_EXCEEDED,
+ * KCF_HOST_MEMORY. *ret is the caller's until kcf_ring_slot_free or kcf_client_close. */
+KCF_API enum kcf_status kcf_ring_slot_new(struct kcf_client *client, kcf_callback callback,
+					  void *arg, struct kcf_ring_slot **ret);
+/* A request still under way ends without callback; its buffers must stay until then. NULL is
+ * ignored. */
+KCF_API void kcf_ring_slot_free(struct kcf_ring_slot *slot);
+/* Hand one operation to kcfd as with KCF_ALWAYS_QUEUE and KCF_SKIP_REQID. Async-signal-safe: it
+ * never blocks, allocates or locks, makes no system call but to wake kcfd, and keeps errno. iv, aad
+ * and check are copied; in, out and the template must stay until completion. out may be in, or does
+ * not overlap it.
+ *
+ * The template is attached once a request with it was done by kcfd on this connection, as with
+ * KCF_ALWAYS_QUEUE or a key by handle; kcfd restarted, it has to be done again.
+ *
+ * KCF_QUEUED: the slot's callback will run exactly once, as other callbacks do; inside it the slot
+ * is free again. After a loss of the connection that is with KCF_NO_DAEMON (kcf_buf_status tells
+ * whether out may still change). KCF_BUSY: a request of the slot is under way, or there is no
+ * credit or no place in the ring. KCF_NO_DAEMON: no connection, or its ring is not there yet.
+ * KCF_ARGUMENTS_BAD for whatever else is missing. */
+KCF_API enum kcf_status kcf_ring_submit(struct kcf_ring_slot *slot, const struct kcf_ring_op *op);
 
 /* ---- keys in kcfd ---------------------------------------------------------------------------- */
 
