@@ -22,14 +22,17 @@ struct item {
 	struct kcf_job job;
 };
 
-/* What the call before went by. One that differs in data and parameter alone goes the same way. */
+/* What the call before went by. One of the same operation and mechanism goes by the same plan; with
+ * the same template, in the same way. */
 struct like {
-	const struct kcf_template *tmpl; /* NULL: there is none */
-	const struct item *item;
+	const struct item *item; /* NULL: there is none */
+	const struct kcf_template *tmpl;
+	const struct direct_plan *plan;
+	enum kcf_op op;
 	kcf_mech_t mech;
-	enum kcf_param_kind kind;
-	size_t from, to; /* lengths of input */
+	uint16_t step;
 	uint8_t shape;
+	uint64_t max_input;
 };
 
 struct chunk {
@@ -96,17 +99,18 @@ static inline void remember(struct chunk *c, const struct op_call *call, const s
 			    uint8_t shape)
 {
 	const struct direct_plan *p = item->plan->plan;
-	uint64_t range = __atomic_load_n(&item->fast->range, __ATOMIC_RELAXED);
-	uint64_t most = p->steps[item->fast->step].max_input;
 
+	if (!call->key || call->key->kind != KCF_KEY_TEMPLATE)
+		return;
 	c->like = (struct like){
-		.tmpl = call->key && call->key->kind == KCF_KEY_TEMPLATE ? call->key->tmpl : NULL,
 		.item = item,
+		.tmpl = call->key->tmpl,
+		.plan = p,
+		.op = call->op,
 		.mech = call->mech->number,
-		.kind = p->kind,
-		.from = (uint32_t)range,
-		.to = range >> 32 < most ? range >> 32 : most,
+		.step = item->fast->step,
 		.shape = shape,
+		.max_input = p->steps[item->fast->step].max_input,
 	};
 }
 
@@ -141,19 +145,50 @@ static inline bool collect(struct chunk *c, struct kcf_batch_op *op, const struc
 	return true;
 }
 
-static inline bool is_like(const struct like *l, const struct kcf_how *how)
+/* Is it of the same operation, mechanism and client, with a template? */
+static inline bool is_like(const struct chunk *c, const struct kcf_how *how)
 {
-	const struct kcf_key *key = how->key;
+	const struct like *l = &c->like;
 
-	return l->tmpl && key && key->tmpl == l->tmpl && key->kind == KCF_KEY_TEMPLATE &&
-	       how->mech && how->mech->number == l->mech && how->op == (enum kcf_op)l->item->job.op;
+	return l->item && how->op == l->op && how->mech && how->mech->number == l->mech &&
+	       how->key && how->key->kind == KCF_KEY_TEMPLATE && how->key->tmpl &&
+	       (how->key->tmpl == l->tmpl ||
+		(how->key->tmpl->direct == c->d && how->key->tmpl->mech == l->mech));
+}
+
+/* Where another template's calls go by the same plan; false: elsewhere. */
+static inline bool find_like(struct chunk *c, struct kcf_template *t, struct item *item)
+{
+	struct template_plan *own = __atomic_load_n(&t->plan, __ATOMIC_ACQUIRE);
+	enum kcf_status status;
+
+	if (!own || own->plan != c->like.plan)
+		return false;
+	item->fast = plan_fast(own, item->io.in.len, c->company);
+	if (!item->fast || item->fast->step != c->like.step)
+		return false;
+	item->plan = own;
+	item->mac = NULL;
+	item->ts = prepared_thread(item->fast->prep, &status);
+	if (!item->ts)
+		return false;
+	tstate_touch(item->ts);
+	return true;
+}
+
+static inline bool same_length(const struct plan_fast *fast, size_t len)
+{
+	uint64_t range = __atomic_load_n(&fast->range, __ATOMIC_RELAXED);
+
+	return len >= (uint32_t)range && len <= range >> 32;
 }
 
 /* As collect(), for one like the one before. */
 static inline bool collect_like(struct chunk *c, struct kcf_batch_op *op)
 {
-	const struct like *l = &c->like;
+	struct like *l = &c->like;
 	struct item *item = &c->items[c->n];
+	struct kcf_template *t = op->how.key->tmpl;
 	const struct op_call call = {
 		.op = op->how.op,
 		.mech = op->how.mech,
@@ -162,14 +197,20 @@ static inline bool collect_like(struct chunk *c, struct kcf_batch_op *op)
 		.check = l->shape & HAS_CHECK ? &op->mac : NULL,
 	};
 
-	if (!call_data(&call, l->shape, &item->io) || item->io.in.len < l->from ||
-	    item->io.in.len > l->to || !call_param_ok(l->kind, call.mech))
+	if (!call_data(&call, l->shape, &item->io) || item->io.in.len > l->max_input ||
+	    !call_param_ok(l->plan->kind, call.mech))
 		return false;
+	if (t == l->tmpl && same_length(l->item->fast, item->io.in.len)) {
+		item->plan = l->item->plan;
+		item->fast = l->item->fast;
+		item->ts = NULL;
+	} else if (!find_like(c, t, item)) {
+		return false;
+	}
 	item->op = op;
-	item->plan = l->item->plan;
-	item->fast = l->item->fast;
-	item->ts = NULL;
 	call_job(&call, &item->io, &item->job);
+	l->item = item;
+	l->tmpl = t;
 	c->n++;
 	return true;
 }
@@ -190,9 +231,9 @@ static inline void take(struct chunk *c, struct kcf_batch_op *op)
 {
 	struct op_call call;
 
-	if (is_like(&c->like, &op->how) && collect_like(c, op))
+	if (is_like(c, &op->how) && collect_like(c, op))
 		return;
-	c->like.tmpl = NULL;
+	c->like.item = NULL;
 	call.company = c->company;
 	if (!call_of_batch(c->d->client, op, c->req, &call) ||
 	    !collect(c, op, &call, op_shape[call.op]))
@@ -304,7 +345,7 @@ static void fill_burst(struct chunk *c)
 static void run_chunk(struct chunk *c, struct kcf_batch_op *ops, size_t n)
 {
 	c->n = c->n_again = 0;
-	c->like.tmpl = NULL;
+	c->like.item = NULL;
 	burst_begin(&c->burst);
 	for (size_t i = 0; i < n; i++)
 		take(c, &ops[i]);
