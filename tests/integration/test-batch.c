@@ -303,6 +303,14 @@ static struct kcf_batch_op open_sealed(const struct kcf_key *key, unsigned i)
 				     .out = kcf_flat(opened[i], 80)};
 }
 
+/* Into kcfd, and from there into this process. */
+static void load_nettle(void)
+{
+	collect_reset(&bed.done);
+	admin_do(&bed.kcfd, "load", "nettle", NULL);
+	collect_wait_event(&bed.done, KCF_EVENT_PROVIDER_ADDED);
+}
+
 START_TEST(bad_ones_do_not_touch_good_ones)
 {
 	struct kcf_key key = kcf_key_tmpl(template(KCF_M_AES_GCM));
@@ -404,7 +412,7 @@ START_TEST(request_may_only_wait)
 	ck_assert_int_eq(kcf_submit_batch(bed.client, ops, 40, &req), KCF_ARGUMENTS_BAD);
 	for (unsigned i = 0; i < 40; i++)
 		ck_assert_int_eq(ops[i].status, KCF_ARGUMENTS_BAD);
-	admin_do(&bed.kcfd, "load", "nettle", NULL);
+	load_nettle();
 	ck_assert_int_eq(kcf_submit_batch(bed.client, ops, 40, &wait), KCF_SUCCESS);
 	ck_assert_uint_eq(admin_stat(&bed.kcfd, "ops", "caller", "CKM_AES_GCM", "nettle"), 40);
 	ck_assert_uint_eq(admin_stat(&bed.kcfd, "ops", "caller", "CKM_AES_GCM", "openssl"), 0);
@@ -421,7 +429,7 @@ START_TEST(disabled_offers_are_not_used_by_the_next_batch)
 	for (unsigned i = 0; i < 40; i++)
 		ops[i] = seal(&key, i);
 	ck_assert_int_eq(kcf_submit_batch(bed.client, ops, 40, NULL), KCF_SUCCESS);
-	admin_do(&bed.kcfd, "load", "nettle", NULL);
+	load_nettle();
 	admin_do(&bed.kcfd, "disable", "openssl", "CKM_AES_GCM", NULL);
 	ck_assert_int_eq(kcf_submit_batch(bed.client, ops, 40, NULL), KCF_SUCCESS);
 	ck_assert_uint_eq(admin_stat(&bed.kcfd, "ops", "caller", "CKM_AES_GCM", "nettle"), 40);

@@ -15,18 +15,16 @@ static struct iovec iov_in[N], iov_out[N];
 static struct kcf_job jobs[N];
 static struct burst burst;
 
-/* Job i: 4 bytes through p. */
-static void add(unsigned i, struct prepared *p)
+/* Job i: 4 bytes through ts. */
+static bool add_to(unsigned i, struct tstate *ts, uint32_t row)
 {
-	enum kcf_status status;
-	struct tstate *ts = prepared_thread(p, &status);
 
 	for (unsigned k = 0; k < 4; k++)
 		in[i][k] = (uint8_t)(i + k);
 	memset(out[i], 0, 4);
 	iov_in[i] = (struct iovec){in[i], 4};
 	iov_out[i] = (struct iovec){out[i], 4};
-	jobs[i] = (struct kcf_job){.op = p->row ? KCF_OP_MAC : KCF_OP_ENCRYPT,
+	jobs[i] = (struct kcf_job){.op = row ? KCF_OP_MAC : KCF_OP_ENCRYPT,
 				   .in = &iov_in[i],
 				   .out = &iov_out[i],
 				   .n_in = 1,
@@ -35,7 +33,14 @@ static void add(unsigned i, struct prepared *p)
 				   .out_room = 4,
 				   .status = KCF_FAILED};
 	ck_assert_ptr_nonnull(ts);
-	ck_assert(burst_add(&burst, ts, NULL, &jobs[i]));
+	return burst_add(&burst, ts, NULL, &jobs[i]);
+}
+
+static void add(unsigned i, struct prepared *p)
+{
+	enum kcf_status status;
+
+	ck_assert(add_to(i, prepared_thread(p, &status), p->row));
 }
 
 static void run_all(void)
@@ -165,6 +170,59 @@ START_TEST(template_dropped_meanwhile_is_wiped_at_the_end)
 		check_xor(i, i % 2 ? 2 : 1);
 	ck_assert_int_eq(fake_states, 1);
 	ck_assert_int_eq(fake_templates, 1);
+	prepared_unref(stays);
+	ck_assert_int_eq(fake_templates, 0);
+}
+END_TEST
+
+START_TEST(template_dropped_before_the_run_does_its_part)
+{
+	struct prepared *stays = fake_make(0, 1);
+	pthread_t thread;
+
+	dropped = fake_make(0, 2);
+	burst_begin(&burst);
+	for (unsigned i = 0; i < 6; i++)
+		add(i, i % 2 ? dropped : stays);
+	pthread_create(&thread, NULL, drop_in_thread, NULL);
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(fake_states, 2);
+	run_all();
+	for (unsigned i = 0; i < 6; i++)
+		check_xor(i, i % 2 ? 2 : 1);
+	ck_assert_int_eq(fake_states, 1);
+	ck_assert_int_eq(fake_templates, 1);
+	prepared_unref(stays);
+	ck_assert_int_eq(fake_templates, 0);
+}
+END_TEST
+
+START_TEST(template_used_after_its_end_fails_alone)
+{
+	struct prepared *stays = fake_make(0, 1);
+	enum kcf_status status;
+	struct tstate *ts;
+	pthread_t thread;
+
+	dropped = fake_make(0, 2);
+	ts = prepared_thread(dropped, &status);
+	pthread_create(&thread, NULL, drop_in_thread, NULL);
+	pthread_join(thread, NULL);
+	ck_assert_int_eq(fake_states, 0);
+	burst_begin(&burst);
+	for (unsigned i = 0; i < 6; i++) {
+		if (i == 3)
+			ck_assert(!add_to(i, ts, 0));
+		else
+			add(i, stays);
+	}
+	run_all();
+	for (unsigned i = 0; i < 6; i++) {
+		if (i != 3)
+			check_xor(i, 1);
+	}
+	ck_assert_int_eq(jobs[3].status, KCF_FAILED);
+	ck_assert_int_eq(fake_states, 1);
 	prepared_unref(stays);
 	ck_assert_int_eq(fake_templates, 0);
 }
@@ -409,6 +467,8 @@ int main(void)
 	tcase_add_test(tc, kinds_are_put_side_by_side);
 	tcase_add_test(tc, key_sizes_are_kept_apart);
 	tcase_add_test(tc, template_dropped_meanwhile_is_wiped_at_the_end);
+	tcase_add_test(tc, template_dropped_before_the_run_does_its_part);
+	tcase_add_test(tc, template_used_after_its_end_fails_alone);
 	tcase_add_test(tc, burst_inside_a_burst_gets_states_of_its_own);
 	tcase_add_test(tc, threads_burst_over_shared_templates);
 	suite_add_tcase(s, tc);
