@@ -386,8 +386,9 @@ KCF_API enum kcf_status kcf_random(struct kcf_client *client, struct kcf_data *o
  * KCF_MECHANISM_INVALID, KCF_MECH_NOT_SUPPORTED, KCF_NO_DAEMON, KCF_HOST_MEMORY. */
 KCF_API enum kcf_status kcf_template_create(struct kcf_client *client, kcf_mech_t mech,
 					    const struct kcf_key *key, struct kcf_template **ret);
-/* Drop it: no new call may name it. Requests under way finish with it; its memory is wiped after
- * the last. NULL is ignored. Not after kcf_client_close. */
+/* Drop it. It is as with free(): no thread may be inside a synchronous call that names it, or about
+ * to make one. Asynchronous requests under way finish with it; its memory is wiped after the last.
+ * NULL is ignored. Not after kcf_client_close. */
 KCF_API void kcf_template_destroy(struct kcf_template *tmpl);
 
 static inline struct kcf_key kcf_key_bytes(const void *bytes, size_t len)
