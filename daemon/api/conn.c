@@ -379,6 +379,7 @@ static void close_socket(struct conn *c)
 void conn_close(struct conn *c)
 {
 	struct api *a = c->api;
+	bool served = c->state == CONN_SERVED;
 
 	if (!conn_is_open(c))
 		return;
@@ -395,6 +396,8 @@ void conn_close(struct conn *c)
 	key_destroy_owner(a->core, c);
 	arena_close(c);
 	drop_page(c);
+	if (served)
+		consumer_label_put(c->consumer, c->label_number);
 	consumer_uncharge(c->consumer, CHARGE_CONNECTION, 1);
 	conn_unpin(c);
 }

@@ -43,6 +43,7 @@ struct conn {
 	gid_t gid;
 	struct consumer *consumer;
 	char label[WIRE_MAX_LABEL + 1];
+	uint8_t label_number; /* of the consumer's, from HELLO on */
 	uint32_t features; /* both sides know */
 	uint64_t deadline_ms; /* while timed */
 

@@ -250,6 +250,7 @@ static struct request *build(struct conn *c, const struct entry *en)
 	r->conn = c;
 	r->conn_id = c->id;
 	r->consumer = c->consumer;
+	r->label = c->label_number;
 	r->tmpl = tmpl_ref(en->tmpl);
 	r->tmpl2 = en->tmpl2 ? tmpl_ref(en->tmpl2) : NULL;
 	set_bytes(m, en, r);

@@ -64,6 +64,7 @@ void handle_hello(struct conn *c, const struct dispatch_frame *f)
 	reply->n_modules = n;
 	if (!conn_send_fds(c, fds, owned, 2 + n))
 		return;
+	c->label_number = consumer_label_get(c->consumer, c->label);
 	conn_set_state(c, CONN_SERVED);
 	conn_send(c, &msg, f->h->id);
 }

@@ -117,6 +117,7 @@ static enum kcf_status submit(struct conn *c, struct key_op *op, const struct wi
 	r->conn_id = c->id;
 	r->id = op->pending.id;
 	r->consumer = c->consumer;
+	r->label = c->label_number;
 	r->op = request_op(op->kind);
 	r->out = (struct request_data){.iov = &kr->out, .n_iov = 1, .len = out_len};
 	r->deadline_ns = op->deadline_ns;

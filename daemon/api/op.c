@@ -187,6 +187,7 @@ enum kcf_status op_build(struct conn *c, const struct wire_op *m, const uint8_t 
 	r->conn = c;
 	r->conn_id = c->id;
 	r->consumer = c->consumer;
+	r->label = c->label_number;
 	if (m->preference == KCF_ONLY_PROVIDER)
 		strncpy(r->provider_filter, m->provider, sizeof(r->provider_filter) - 1);
 	r->param = set_param(&v, &m->param);

@@ -64,6 +64,40 @@ struct consumer *consumer_get(struct core *core, uid_t uid, gid_t gid)
 	return c;
 }
 
+/* FNV-1a. Whoever makes two of his own labels collide has one. */
+static uint64_t hash_of(const char *label)
+{
+	uint64_t hash = 0xcbf29ce484222325;
+
+	for (; *label; label++)
+		hash = (hash ^ (uint8_t)*label) * 0x100000001b3;
+	return hash;
+}
+
+uint8_t consumer_label_get(struct consumer *c, const char *label)
+{
+	uint64_t hash = hash_of(label);
+	unsigned number = QUEUE_LABELS - 1, i = 0;
+
+	while (i < QUEUE_LABELS && !(c->labels[i].refs && c->labels[i].hash == hash))
+		i++;
+	if (i < QUEUE_LABELS)
+		number = i;
+	else
+		for (i = QUEUE_LABELS; i-- > 0;)
+			if (!c->labels[i].refs)
+				number = i;
+	if (!c->labels[number].refs++)
+		c->labels[number].hash = hash;
+	return (uint8_t)number;
+}
+
+void consumer_label_put(struct consumer *c, uint8_t number)
+{
+	assert(c->labels[number].refs > 0);
+	c->labels[number].refs--;
+}
+
 static bool is_charged(const struct consumer *c)
 {
 	for (unsigned i = 0; i < CHARGE_KINDS; i++)

@@ -22,6 +22,10 @@ struct consumer {
 	uint32_t refs;
 	uint32_t weight;
 	uint64_t charged[CHARGE_KINDS];
+	struct {
+		uint64_t hash;
+		uint32_t refs; /* connections */
+	} labels[QUEUE_LABELS];
 	struct queue_share
 		shares[1 + TABLE_PROVIDERS]; /* 0: software queue; else provider row + 1 */
 	uint64_t ops, bytes, errors, busy;

@@ -84,6 +84,10 @@ enum charge_kind {
 /* The account of a uid, made at need, kept while referenced or charged. */
 struct consumer *consumer_get(struct core *core, uid_t uid, gid_t gid);
 void consumer_put(struct consumer *c);
+/* A number for this label of the consumer's, to be put back: its requests carry it. There are few; the
+ * labels beyond share the last. */
+uint8_t consumer_label_get(struct consumer *c, const char *label);
+void consumer_label_put(struct consumer *c, uint8_t number);
 /* KCF_SUCCESS or KCF_QUOTA_EXCEEDED. */
 enum kcf_status consumer_charge(struct consumer *c, enum charge_kind kind, uint64_t n);
 void consumer_uncharge(struct consumer *c, enum charge_kind kind, uint64_t n);

@@ -69,6 +69,7 @@ struct request {
 	/* what: set by api before sched_submit */
 	uint16_t op, phase;        /* enum kcf_op, enum kcf_phase */
 	uint32_t flags;            /* REQUEST_ */
+	uint8_t label;             /* consumer_label_get() */
 	struct tmpl *tmpl, *tmpl2; /* a reference each; tmpl2: the MAC of a dual operation */
 	struct context *context;   /* INIT: new one made by context_new; UPDATE, FINAL */
 	void *param, *param2;      /* in mem or NULL */

@@ -62,6 +62,7 @@ static void wait_at_head(struct core *core, struct request *r)
 		return;
 	}
 	s->item.cost = s->cost;
+	s->item.label = r->label;
 	s->item.units = 1;
 	s->since_ns = core_now(core);
 	queue_push_front(&p->queue, &r->consumer->shares[p->row + 1], &s->item);

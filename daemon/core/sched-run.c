@@ -117,6 +117,7 @@ bool sched_queue(struct core *core, struct request *r)
 	struct queue_share *share = &r->consumer->shares[p->hardware ? p->row + 1 : 0];
 
 	s->item.cost = s->cost;
+	s->item.label = r->label;
 	s->item.units = p->hardware || !r->units ? 1 : r->units;
 	s->since_ns = core_now(core);
 	if ((p->hardware && !provider_has_room(p, r->conn)) || !queue_push(q, share, &s->item)) {

@@ -44,6 +44,7 @@ void fake_check_clean(void)
 	for (unsigned i = 0; i < CHARGE_KINDS; i++)
 		ck_assert_msg(fake.charged[i] == 0, "charge %u: %d left", i, (int)fake.charged[i]);
 	ck_assert_int_eq(fake.n_consumers, 0);
+	ck_assert_int_eq(fake.n_labels, 0);
 	ck_assert_int_eq(fake.n_templates, 0);
 	ck_assert_int_eq(fake.n_contexts, 0);
 	ck_assert_int_eq(fake.n_keys, 0);
@@ -100,6 +101,18 @@ void consumer_put(struct consumer *c)
 	ck_assert_uint_gt(c->refs, 0);
 	c->refs--;
 	fake.n_consumers--;
+}
+
+/* By its length. */
+uint8_t consumer_label_get(struct consumer *c, const char *label)
+{
+	fake.n_labels++;
+	return (uint8_t)strlen(label);
+}
+
+void consumer_label_put(struct consumer *c, uint8_t number)
+{
+	fake.n_labels--;
 }
 
 enum kcf_status consumer_charge(struct consumer *c, enum charge_kind kind, uint64_t n)

@@ -15,7 +15,7 @@ struct fake_core {
 	uint32_t units_free, units_taken;
 	int64_t charged[CHARGE_KINDS];
 	enum kcf_status refuse[CHARGE_KINDS]; /* answer to a charge, KCF_SUCCESS = take it */
-	int n_consumers, n_templates, n_contexts, n_keys, n_requests;
+	int n_consumers, n_labels, n_templates, n_contexts, n_keys, n_requests;
 	struct list waiting; /* submitted, in order */
 	unsigned n_submitted, n_canceled;
 	unsigned turn;                /* submitted requests that fill a turn; 0: none does */

@@ -18,6 +18,26 @@ START_TEST(one_account_per_user_kept_while_needed)
 }
 END_TEST
 
+START_TEST(labels_have_numbers_while_somebody_has_them)
+{
+	struct consumer *c = world.consumer;
+	uint8_t a = consumer_label_get(c, "a"), b = consumer_label_get(c, "b"), n;
+
+	ck_assert_uint_ne(a, b);
+	ck_assert_uint_eq(consumer_label_get(c, "a"), a);
+	consumer_label_put(c, a);
+	ck_assert_uint_eq(consumer_label_get(c, "a"), a); /* the other one still has it */
+	consumer_label_put(c, b);
+	ck_assert_uint_eq(consumer_label_get(c, "c"), b);
+	for (char name[] = "d"; name[0] < 'z'; name[0]++) {
+		n = consumer_label_get(c, name);
+		ck_assert_uint_ne(n, a);
+		ck_assert_uint_lt(n, QUEUE_LABELS);
+	}
+	ck_assert_uint_eq(n, QUEUE_LABELS - 1); /* there are no more */
+}
+END_TEST
+
 START_TEST(charges_stop_at_the_limit)
 {
 	ck_assert_int_eq(
@@ -161,6 +181,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, world_setup, world_teardown);
 	tcase_add_test(tc, one_account_per_user_kept_while_needed);
+	tcase_add_test(tc, labels_have_numbers_while_somebody_has_them);
 	tcase_add_test(tc, charges_stop_at_the_limit);
 	tcase_add_test(tc, what_a_client_reports_is_added_and_never_believed);
 	tcase_add_test(tc, units_are_a_sum_that_cannot_be_overdrawn);

@@ -31,6 +31,27 @@ START_TEST(uses_a_template_while_its_slot_is_dropped)
 }
 END_TEST
 
+START_TEST(counts_a_request_to_the_label_of_its_connection)
+{
+	struct wire_op op = {.op = KCF_OP_DIGEST, .mech = KCF_M_SHA256, .in_len = 3, .out_room = 32};
+	struct kcf_param_keygen param = {.bits = 256};
+	struct wire_msg key = {.type = FRAME_KEY_OP};
+	struct harness_frame f;
+
+	ck_assert_int_eq(fake.n_labels, 1);
+	harness_raw_send_op(&raw, &op, 1, "abc", 3);
+	ck_assert_uint_eq(wait_request()->label, strlen("raw"));
+	fake_complete(wait_request(), KCF_SUCCESS, 1);
+	expect_op(1, &f);
+	key.key_op.kind = KEYOP_GENERATE;
+	key.key_op.mech = KCF_M_AES_KEY_GEN;
+	key.key_op.param = (struct wire_param){KCF_PARAM_KEYGEN, &param};
+	send_msg(&key, 2);
+	ck_assert_uint_eq(wait_request()->label, strlen("raw"));
+	fake_complete(wait_request(), KCF_FAILED, 1);
+}
+END_TEST
+
 START_TEST(refuses_a_template_of_another_mechanism)
 {
 	struct wire_op op = {
@@ -380,6 +401,7 @@ int main(void)
 
 	tcase_add_checked_fixture(t, world_setup_served, world_teardown);
 	tcase_add_test(t, uses_a_template_while_its_slot_is_dropped);
+	tcase_add_test(t, counts_a_request_to_the_label_of_its_connection);
 	tcase_add_test(t, refuses_a_template_of_another_mechanism);
 	tcase_add_test(t, closes_a_client_that_names_a_slot_out_of_range);
 	tcase_add_test(t, ends_a_context_with_its_final);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "spi/queue.h"
 
+#include <string.h>
 #include "test-main.h"
 
 static struct queue q;
@@ -171,6 +172,114 @@ START_TEST(tells_the_position_within_the_consumer)
 }
 END_TEST
 
+/* ---- labels ---- */
+
+/* a has labels 1 and 2, b has one; which is what goes by the index. */
+static void push_labeled(unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		items[i].label = i % 3 ? (uint8_t)(i % 3) : 0;
+		ck_assert(queue_push(&q, i % 3 ? &a : &b, &items[i]));
+	}
+}
+
+/* How many of the next n are of each. */
+static void pop_labeled(unsigned n, unsigned count[3])
+{
+	memset(count, 0, 3 * sizeof(count[0]));
+	while (n-- > 0)
+		count[index_of(queue_pop(&q, NULL, NULL)) % 3]++;
+}
+
+START_TEST(labels_divide_their_users_share_and_add_nothing_to_it)
+{
+	unsigned count[3];
+
+	push_labeled(999);
+	pop_labeled(600, count);
+	ck_assert_uint_ge(count[0], 290); /* a user without labels has as much as one with two */
+	ck_assert_uint_le(count[0], 310);
+	ck_assert_uint_ge(count[1], 145);
+	ck_assert_uint_le(count[1], 155);
+	ck_assert_uint_ge(count[2], 145);
+	ck_assert_uint_le(count[2], 155);
+}
+END_TEST
+
+START_TEST(labels_divide_by_cost)
+{
+	unsigned count[3];
+
+	for (unsigned i = 2; i < 999; i += 3)
+		items[i].cost = 3000;
+	push_labeled(999);
+	pop_labeled(600, count);
+	ck_assert_uint_ge(count[1], 3 * count[2] - 10);
+	ck_assert_uint_le(count[1], 3 * count[2] + 10);
+}
+END_TEST
+
+START_TEST(a_label_is_first_in_first_out)
+{
+	unsigned last[3] = {0, 1, 2};
+
+	push_labeled(999);
+	for (unsigned i = 0; i < 999; i++) {
+		unsigned at = index_of(queue_pop(&q, NULL, NULL));
+
+		ck_assert_uint_ge(at, last[at % 3]);
+		last[at % 3] = at;
+	}
+}
+END_TEST
+
+START_TEST(a_label_that_comes_later_has_no_claim_to_the_past)
+{
+	unsigned count[2] = {0};
+
+	for (unsigned i = 0; i < 1000; i++)
+		items[i].label = i >= 500;
+	for (unsigned i = 0; i < 500; i++)
+		queue_push(&q, &a, &items[i]);
+	for (unsigned i = 0; i < 200; i++)
+		queue_pop(&q, NULL, NULL);
+	for (unsigned i = 500; i < 1000; i++)
+		queue_push(&q, &a, &items[i]);
+	for (unsigned i = 0; i < 100; i++)
+		count[index_of(queue_pop(&q, NULL, NULL)) >= 500]++;
+	ck_assert_uint_ge(count[0], 49);
+	ck_assert_uint_ge(count[1], 49);
+}
+END_TEST
+
+START_TEST(a_refused_first_item_holds_back_its_own_label_only)
+{
+	for (unsigned i = 0; i < 10; i++) {
+		items[i].label = i >= 5;
+		queue_push(&q, &a, &items[i]);
+	}
+	ck_assert_ptr_eq(queue_pop(&q, odd_only, NULL), &items[5]);
+	ck_assert_ptr_null(queue_pop(&q, odd_only, NULL)); /* 0 and 6 */
+	queue_remove(&q, &items[6]);
+	ck_assert_ptr_eq(queue_pop(&q, odd_only, NULL), &items[7]);
+	ck_assert_ptr_eq(queue_pop(&q, NULL, NULL), &items[0]);
+}
+END_TEST
+
+START_TEST(what_a_device_refused_is_first_of_its_label_again)
+{
+	struct queue_item *first;
+
+	for (unsigned i = 0; i < 6; i++) {
+		items[i].label = i % 2 ? 3 : 5;
+		queue_push(&q, &a, &items[i]);
+	}
+	first = queue_pop(&q, NULL, NULL);
+	queue_push_front(&q, &a, first);
+	ck_assert_ptr_eq(queue_pop(&q, NULL, NULL), first);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("queue");
@@ -187,6 +296,12 @@ int main(void)
 	tcase_add_test(tc, a_refused_first_item_holds_back_its_own_consumer_only);
 	tcase_add_test(tc, what_a_device_refused_is_first_again);
 	tcase_add_test(tc, tells_the_position_within_the_consumer);
+	tcase_add_test(tc, labels_divide_their_users_share_and_add_nothing_to_it);
+	tcase_add_test(tc, labels_divide_by_cost);
+	tcase_add_test(tc, a_label_is_first_in_first_out);
+	tcase_add_test(tc, a_label_that_comes_later_has_no_claim_to_the_past);
+	tcase_add_test(tc, a_refused_first_item_holds_back_its_own_label_only);
+	tcase_add_test(tc, what_a_device_refused_is_first_of_its_label_again);
 	suite_add_tcase(s, tc);
 	return test_main(s);
 }

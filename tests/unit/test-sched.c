@@ -407,6 +407,38 @@ START_TEST(shares_the_queue_between_consumers)
 }
 END_TEST
 
+START_TEST(shares_the_queue_between_labels)
+{
+	struct tmpl *t = world_tmpl(KCF_M_SHA256, NULL, 0);
+	static struct sent flood[400], one, long_one;
+	static uint8_t big[16384];
+
+	world_set("workers_max", "1");
+	pbkdf2_init(&long_one, &very_slow);
+	sent_submit(&long_one);
+	for (unsigned i = 0; i < 400; i++) {
+		sent_init(&flood[i], t, KCF_OP_DIGEST, big, sizeof(big));
+		flood[i].r->flags = REQUEST_ALWAYS_QUEUE;
+		sent_submit(&flood[i]);
+	}
+	sent_init(&one, t, KCF_OP_DIGEST, "abc", 3);
+	one.r->flags = REQUEST_ALWAYS_QUEUE;
+	one.r->label = 1;
+	sent_submit(&one);
+	for (unsigned i = 0; i < 400; i++) {
+		sent_wait(&flood[i]);
+		sent_free(&flood[i]);
+	}
+	sent_wait(&one);
+	ck_assert_uint_lt(one.order, 60);
+	sent_free(&one);
+	sched_cancel(world.core, long_one.r);
+	sent_wait(&long_one);
+	sent_free(&long_one);
+	tmpl_unref(t);
+}
+END_TEST
+
 /* How many works workers have after one turn of the loop with n short requests in the queue. */
 static unsigned works_of_one_turn(unsigned n)
 {
@@ -500,6 +532,7 @@ int main(void)
 	tcase_add_test(tc, preference_and_policy_choose_among_software);
 	tcase_add_test(tc, a_disabled_offer_is_not_used_by_what_was_queued_for_it);
 	tcase_add_test(tc, shares_the_queue_between_consumers);
+	tcase_add_test(tc, shares_the_queue_between_labels);
 	tcase_add_test(tc, under_backlog_workers_have_enough_until_the_loop_comes_again);
 	tcase_add_test(tc, counts_and_traces_what_it_did);
 	suite_add_tcase(s, tc);

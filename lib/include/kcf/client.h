@@ -201,7 +201,7 @@ typedef void (*kcf_event_callback)(void *arg, const struct kcf_event *event);
 struct kcf_client_options {
 	size_t size;        /* sizeof this structure */
 	const char *socket; /* NULL: $KCF_SOCKET (not under AT_SECURE), else the compiled-in path */
-	const char *label;  /* shown by kcfadm connections; at most 32 bytes */
+	const char *label;  /* divides the user's share of kcfd's queues; at most 32 bytes */
 	uint32_t flags;
 	uint32_t timeout_ms; /* for synchronous calls; 0 = 30 s */
 	/* Of calls without one of their own; not KCF_ONLY_PROVIDER. */
