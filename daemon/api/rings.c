@@ -95,7 +95,8 @@ static unsigned visit(struct rings *rs, struct conn_ring *cr, uint64_t now)
 	return conn_ring_take(cr, VISIT);
 }
 
-/* Take from all; what is enough for a turn is run and answered before more is taken. */
+/* Take from one after the other; those that are not reached are the first in the next round. What is
+ * enough for a turn is run and answered before more is taken. */
 static unsigned visit_all(struct api *a, uint64_t now)
 {
 	struct rings *rs = &a->rings;
@@ -104,7 +105,7 @@ static unsigned visit_all(struct api *a, uint64_t now)
 
 	list_init(&batch);
 	list_splice(&batch, &rs->awake);
-	while ((l = list_pop(&batch))) {
+	while (n < ROUND_ENTRIES && (l = list_pop(&batch))) {
 		list_push(&rs->awake, l);
 		n += visit(rs, list_entry(l, struct conn_ring, awake), now);
 		if (!sched_is_full(a->core))
@@ -114,6 +115,8 @@ static unsigned visit_all(struct api *a, uint64_t now)
 		rings_show(rs);
 	}
 	quick_entries_run(a);
+	list_splice(&batch, &rs->awake);
+	list_splice(&rs->awake, &batch);
 	return n;
 }
 

@@ -2,8 +2,8 @@
 /*
  * rings - the rings that are looked at, round by round, and when to stop looking.
  *
- * A round takes entries from every awake ring, a bounded number each, lets the scheduler run what
- * is due, and shows what was answered, with one bell at most for each ring. Rounds follow one
+ * A round takes entries from awake rings in turn, a bounded number each, lets the scheduler run
+ * what is due, and shows what was answered, with one bell at most for each ring. Rounds follow one
  * another inside one turn of the loop, so that sockets and timers are looked after every ROUNDS_NS
  * at least and cost nothing between. While a ring is awake the loop does not sleep. A ring goes to
  * sleep when kcfd has looked at it for the permitted time with nothing to do (spin.h), or when
@@ -18,6 +18,9 @@
 #define ROUNDS_NS 50000u   /* then sockets are looked at */
 #define VISIT     64u      /* places taken from a ring in a round */
 #define AWAKE_NS  1000000u /* awake without an entry, while kcfd has other work */
+/* Entries of a round, or a few more: when they are answered what they are about is still in the
+ * CPU's caches, and sockets are not kept waiting. */
+#define ROUND_ENTRIES 256u
 
 struct api;
 struct conn_ring;

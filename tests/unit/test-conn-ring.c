@@ -609,6 +609,30 @@ START_TEST(counts_those_who_wait_for_a_completion)
 }
 END_TEST
 
+/* More than a round takes, from several. */
+START_TEST(serves_every_ring_in_its_turn)
+{
+	struct harness_raw raws[7];
+	struct harness_ring rings[7];
+
+	for (uint32_t i = 0; i < 7; i++) {
+		connect_raw(&raws[i], geteuid());
+		harness_ring_open(&rings[i], &raws[i], 65536);
+		for (uint64_t id = 1; id <= 100; id++)
+			harness_ring_put(&rings[i],
+					 &(struct ring_entry){.id = id, .op = KCF_OP_SIGN}, NULL,
+					 0);
+	}
+	for (uint64_t id = 1; id <= 100; id++)
+		for (uint32_t i = 0; i < 7; i++)
+			ck_assert_uint_eq(harness_ring_wait(&rings[i]).id, id);
+	for (uint32_t i = 0; i < 7; i++) {
+		harness_ring_close(&rings[i]);
+		harness_raw_close(&raws[i]);
+	}
+}
+END_TEST
+
 START_TEST(rings_once_for_what_one_turn_answers)
 {
 	struct ring_entry e = seal(1);
@@ -783,6 +807,7 @@ int main(void)
 	tcase_add_test(t, sleeps_when_too_many_look);
 	tcase_add_test(t, never_looks_on_one_cpu);
 	tcase_add_test(t, counts_those_who_wait_for_a_completion);
+	tcase_add_test(t, serves_every_ring_in_its_turn);
 	tcase_add_test(t, rings_once_for_what_one_turn_answers);
 	suite_add_tcase(s, t);
 	t = tcase_create("fatal");
