@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* speed-call - an operation of each work by kcf's functions, with templates. */
+/* speed-call - an operation of each work by kcf's functions, with templates. All that is the same
+ * from one to the next is described once. */
 #include <string.h>
 
 #include "speed.h"
 #include "tool.h"
 
-kcf_mech_t speed_call_mechanism(enum speed_work_kind work)
+static kcf_mech_t mechanism(enum speed_work_kind work)
 {
 	switch (work) {
 	case SPEED_GCM_ENC:
@@ -20,6 +21,11 @@ kcf_mech_t speed_call_mechanism(enum speed_work_kind work)
 	default:
 		return KCF_M_AES_CBC;
 	}
+}
+
+static bool is_dual(enum speed_work_kind work)
+{
+	return work == SPEED_DUAL_ENC || work == SPEED_DUAL_DEC;
 }
 
 /* The template of key i; its handle too if that is wanted. */
@@ -44,8 +50,8 @@ static enum kcf_status make(struct speed_call *call, unsigned i, bool handles)
 			return status;
 		key = call->handles[i];
 	}
-	status = kcf_template_create(call->client, speed_call_mechanism(call->work), &key,
-				     &call->templates[i]);
+	status =
+		kcf_template_create(call->client, mechanism(call->work), &key, &call->templates[i]);
 	call->keys[i] = kcf_key_tmpl(call->templates[i]);
 	return status;
 }
@@ -75,8 +81,7 @@ bool speed_call_open(struct speed_call *call, const struct speed_case *c, struct
 	call->client = client;
 	for (unsigned i = 0; status == KCF_SUCCESS && i < SPEED_TEMPLATES; i++) {
 		status = make(call, i, handles);
-		if (status == KCF_SUCCESS &&
-		    (c->work == SPEED_DUAL_ENC || c->work == SPEED_DUAL_DEC))
+		if (status == KCF_SUCCESS && is_dual(c->work))
 			status = make_mac(call, i);
 	}
 	if (status == KCF_SUCCESS)
@@ -95,55 +100,93 @@ void speed_call_close(struct speed_call *call)
 	}
 }
 
-static enum kcf_status dual(struct speed_call *call, uint64_t n, unsigned char *in,
-			    unsigned char *out, struct kcf_call_req *req)
-{
-	unsigned char iv[SPEED_IV_LEN];
-	struct kcf_param_iv param = {iv, sizeof(iv)};
-	struct kcf_mechanism cbc = {KCF_M_AES_CBC, sizeof(param), &param};
-	struct kcf_mechanism hmac = {.number = KCF_M_SHA256_HMAC};
-	struct kcf_dual d = {&cbc, &call->keys[n % SPEED_TEMPLATES], &hmac,
-			     &call->mac_keys[n % SPEED_TEMPLATES]};
-	struct kcf_data from = kcf_flat(in, call->size), to = kcf_flat(out, call->size);
-	bool encrypt = call->work == SPEED_DUAL_ENC;
-	struct kcf_data mac = kcf_flat((encrypt ? out : in) + call->size, SPEED_MAC_LEN);
+/* ---- one operation ---- */
 
-	speed_iv(iv, speed_seed(call->work, n));
-	return encrypt ? kcf_encrypt_mac(call->client, &d, &from, &to, &mac, req)
-		       : kcf_mac_decrypt(call->client, &d, &from, &mac, &to, req);
+static enum kcf_op operation(enum speed_work_kind work)
+{
+	switch (work) {
+	case SPEED_HMAC:
+		return KCF_OP_MAC;
+	case SPEED_RSA_SIGN:
+	case SPEED_ECDSA_SIGN:
+		return KCF_OP_SIGN;
+	case SPEED_GCM_ENC:
+	case SPEED_CBC_ENC:
+		return KCF_OP_ENCRYPT;
+	case SPEED_DUAL_ENC:
+		return KCF_OP_ENCRYPT_MAC;
+	case SPEED_DUAL_DEC:
+		return KCF_OP_MAC_DECRYPT;
+	default:
+		return KCF_OP_DECRYPT;
+	}
 }
 
-enum kcf_status speed_call(struct speed_call *call, uint64_t n, unsigned char *in,
-			   unsigned char *out, struct kcf_call_req *req)
+void speed_op_init(struct speed_op *op, const struct speed_call *call, unsigned char *in,
+		   unsigned char *out)
+{
+	enum speed_work_kind work = call->work;
+	size_t size = call->size;
+
+	memset(op, 0, sizeof(*op));
+	op->in = in;
+	op->out = out;
+	op->how.op = operation(work);
+	op->how.mech = &op->mech;
+	op->mech.number = mechanism(work);
+	op->mac_mech.number = KCF_M_SHA256_HMAC;
+	op->aead = (struct kcf_param_aead){.iv = op->iv, .iv_len = SPEED_NONCE_LEN};
+	op->cbc = (struct kcf_param_iv){op->iv, SPEED_IV_LEN};
+	if (work == SPEED_GCM_ENC || work == SPEED_GCM_DEC) {
+		op->mech.param = &op->aead;
+		op->mech.param_len = sizeof(op->aead);
+	} else if (speed_iv_len(work)) {
+		op->mech.param = &op->cbc;
+		op->mech.param_len = sizeof(op->cbc);
+	}
+	op->from = kcf_flat(in, is_dual(work) ? size : speed_in_len(work, size));
+	op->to = kcf_flat(out, is_dual(work) ? size : speed_out_len(work, size));
+	if (is_dual(work)) {
+		op->how.mech = NULL;
+		op->how.dual = &op->dual;
+		op->mac = kcf_flat((work == SPEED_DUAL_ENC ? out : in) + size, SPEED_MAC_LEN);
+	}
+}
+
+void speed_op_prepare(struct speed_op *op, const struct speed_call *call,
+		      const struct speed_auth *auth, uint64_t n)
 {
 	const struct kcf_key *key = &call->keys[n % SPEED_TEMPLATES];
-	struct kcf_data from = kcf_flat(in, speed_in_len(call->work, call->size));
-	struct kcf_data to = kcf_flat(out, speed_out_len(call->work, call->size));
-	struct kcf_mechanism mech = {.number = speed_call_mechanism(call->work)};
-	unsigned char iv[SPEED_IV_LEN];
-	struct kcf_param_aead aead = {.iv = iv, .iv_len = SPEED_NONCE_LEN};
-	struct kcf_param_iv cbc = {iv, sizeof(iv)};
 
-	if (speed_is_sign(call->work))
-		return kcf_sign(call->client, &mech, key, &from, &to, req);
-	switch (call->work) {
-	case SPEED_HMAC:
-		return kcf_mac(call->client, &mech, key, &from, &to, req);
-	case SPEED_GCM_ENC:
-	case SPEED_GCM_DEC:
-		mech.param = &aead;
-		mech.param_len = sizeof(aead);
-		break;
-	case SPEED_CBC_ENC:
-	case SPEED_CBC_DEC:
-		mech.param = &cbc;
-		mech.param_len = sizeof(cbc);
-		break;
+	op->n = n;
+	if (op->mech.param)
+		speed_iv(op->iv, speed_seed(call->work, n));
+	speed_input(call->work, call->size, auth, n, op->in);
+	if (op->how.dual)
+		op->dual = (struct kcf_dual){&op->mech, key, &op->mac_mech,
+					     &call->mac_keys[n % SPEED_TEMPLATES]};
+	else
+		op->how.key = key;
+}
+
+enum kcf_status speed_op_call(struct speed_op *op, const struct speed_call *call,
+			      struct kcf_call_req *req)
+{
+	const struct kcf_how *how = &op->how;
+	struct kcf_client *client = call->client;
+
+	switch (how->op) {
+	case KCF_OP_ENCRYPT:
+		return kcf_encrypt(client, how->mech, how->key, &op->from, &op->to, req);
+	case KCF_OP_DECRYPT:
+		return kcf_decrypt(client, how->mech, how->key, &op->from, &op->to, req);
+	case KCF_OP_MAC:
+		return kcf_mac(client, how->mech, how->key, &op->from, &op->to, req);
+	case KCF_OP_SIGN:
+		return kcf_sign(client, how->mech, how->key, &op->from, &op->to, req);
+	case KCF_OP_ENCRYPT_MAC:
+		return kcf_encrypt_mac(client, how->dual, &op->from, &op->to, &op->mac, req);
 	default:
-		return dual(call, n, in, out, req);
+		return kcf_mac_decrypt(client, how->dual, &op->from, &op->mac, &op->to, req);
 	}
-	speed_iv(iv, speed_seed(call->work, n));
-	return call->work == SPEED_GCM_ENC || call->work == SPEED_CBC_ENC
-		       ? kcf_encrypt(call->client, &mech, key, &from, &to, req)
-		       : kcf_decrypt(call->client, &mech, key, &from, &to, req);
 }

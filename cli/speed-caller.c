@@ -10,7 +10,7 @@ struct caller {
 	struct speed_case c;
 	struct speed_call call;
 	struct speed_check check;
-	unsigned char *in, *out;
+	struct speed_op op;
 	uint64_t n;
 };
 
@@ -20,13 +20,14 @@ static void caller_close(void *state)
 
 	speed_call_close(&d->call);
 	speed_check_close(&d->check);
-	free(d->in);
-	free(d->out);
+	free(d->op.in);
+	free(d->op.out);
 	free(d);
 }
 
 static void *caller_open(const struct speed_case *c, struct kcf_client *client)
 {
+	unsigned char *in, *out;
 	struct caller *d;
 
 	if (speed_is_sign(c->work))
@@ -35,11 +36,15 @@ static void *caller_open(const struct speed_case *c, struct kcf_client *client)
 	if (!d)
 		return NULL;
 	d->c = *c;
-	d->in = aligned_alloc(64, speed_lines(speed_in_len(c->work, c->size)));
-	d->out = aligned_alloc(64, speed_lines(speed_out_len(c->work, c->size)));
-	if (speed_call_open(&d->call, c, client, false) && d->in && d->out &&
-	    speed_check_open(&d->check, c))
+	in = aligned_alloc(64, speed_lines(speed_in_len(c->work, c->size)));
+	out = aligned_alloc(64, speed_lines(speed_out_len(c->work, c->size)));
+	d->op.in = in;
+	d->op.out = out;
+	if (in && out && speed_call_open(&d->call, c, client, false) &&
+	    speed_check_open(&d->check, c)) {
+		speed_op_init(&d->op, &d->call, in, out);
 		return d;
+	}
 	caller_close(d);
 	return NULL;
 }
@@ -59,16 +64,16 @@ static bool caller_run(void *state, double seconds, struct speed_latency *latenc
 			uint64_t t = latency ? speed_now_ns() : 0;
 			enum kcf_status status;
 
-			speed_input(d->c.work, d->c.size, &d->check.auth, d->n, d->in);
-			status = speed_call(&d->call, d->n, d->in, d->out, NULL);
+			speed_op_prepare(&d->op, &d->call, &d->check.auth, d->n);
+			status = speed_op_call(&d->op, &d->call, NULL);
 			if (status != KCF_SUCCESS) {
 				tool_fail(status, "in the caller's thread");
 				return false;
 			}
-			sum += speed_read(d->out, out_len);
+			sum += speed_read(d->op.out, out_len);
 			if (latency)
 				speed_sample(latency, speed_now_ns() - t);
-			else if (!speed_check(&d->check, d->n, d->in, d->out))
+			else if (!speed_check(&d->check, d->n, d->op.in, d->op.out))
 				return false;
 		}
 	}

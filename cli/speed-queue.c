@@ -22,8 +22,9 @@ struct queue;
 
 struct lane {
 	struct queue *queue;
-	unsigned char *in, *out;
-	uint64_t n, started_ns;
+	struct speed_op op;
+	struct kcf_call_req req;
+	uint64_t started_ns;
 };
 
 struct queue {
@@ -55,11 +56,11 @@ static void on_done(void *arg, const struct kcf_completion *completion)
 			tool_fail(completion->status, "through kcfd");
 		q->failed = true;
 	} else {
-		q->sum += speed_read(l->out, q->out_len);
+		q->sum += speed_read(l->op.out, q->out_len);
 		q->done++;
 		if (q->latency)
 			speed_sample(q->latency, speed_now_ns() - l->started_ns);
-		else if (!speed_check(&q->check, l->n, l->in, l->out))
+		else if (!speed_check(&q->check, l->op.n, l->op.in, l->op.out))
 			q->failed = true;
 	}
 	if (q->refill && !q->failed)
@@ -71,16 +72,13 @@ static void on_done(void *arg, const struct kcf_completion *completion)
 static void lane_submit(struct lane *l)
 {
 	struct queue *q = l->queue;
-	struct kcf_call_req req = {
-		.flags = KCF_SKIP_REQID | KCF_ALWAYS_QUEUE, .callback = on_done, .arg = l};
 	enum kcf_status status;
 
-	l->n = q->n;
 	if (q->latency && q->latency->rate <= 0)
 		l->started_ns = speed_now_ns();
-	speed_input(q->c.work, q->c.size, &q->check.auth, l->n, l->in);
+	speed_op_prepare(&l->op, &q->call, &q->check.auth, q->n);
 	q->in_flight++;
-	status = speed_call(&q->call, l->n, l->in, l->out, &req);
+	status = speed_op_call(&l->op, &q->call, &l->req);
 	if (status == KCF_QUEUED) {
 		q->n++;
 		return;
@@ -192,11 +190,11 @@ static void queue_close(void *state)
 	speed_check_close(&q->check);
 	for (unsigned i = 0; i < q->c.depth; i++) {
 		if (q->arena) {
-			kcf_buf_free(q->client, q->lanes[i].in);
-			kcf_buf_free(q->client, q->lanes[i].out);
+			kcf_buf_free(q->client, q->lanes[i].op.in);
+			kcf_buf_free(q->client, q->lanes[i].op.out);
 		} else {
-			free(q->lanes[i].in);
-			free(q->lanes[i].out);
+			free(q->lanes[i].op.in);
+			free(q->lanes[i].op.out);
 		}
 	}
 	free(q);
@@ -209,11 +207,15 @@ static bool make_lanes(struct queue *q)
 
 	for (unsigned i = 0; i < q->c.depth; i++) {
 		struct lane *l = &q->lanes[i];
+		unsigned char *in, *out;
 
+		in = q->arena ? kcf_buf_alloc(q->client, in_len) : aligned_alloc(64, in_len);
+		out = q->arena ? kcf_buf_alloc(q->client, out_len) : aligned_alloc(64, out_len);
 		l->queue = q;
-		l->in = q->arena ? kcf_buf_alloc(q->client, in_len) : aligned_alloc(64, in_len);
-		l->out = q->arena ? kcf_buf_alloc(q->client, out_len) : aligned_alloc(64, out_len);
-		if (!l->in || !l->out) {
+		l->req = (struct kcf_call_req){
+			.flags = KCF_SKIP_REQID | KCF_ALWAYS_QUEUE, .callback = on_done, .arg = l};
+		speed_op_init(&l->op, &q->call, in, out);
+		if (!in || !out) {
 			tool_error("no memory for %u operations of %zu bytes", q->c.depth,
 				   q->c.size);
 			return false;

@@ -22,6 +22,7 @@ struct trip {
 	struct speed_case c;
 	struct speed_call call;
 	struct speed_check check;
+	struct speed_op op;
 	unsigned char *in, out[SPEED_MAC_LEN];
 	uint64_t n;
 };
@@ -44,8 +45,10 @@ static void *trip_open(const struct speed_case *c, struct kcf_client *client)
 		return NULL;
 	d->c = *c;
 	d->in = aligned_alloc(64, speed_lines(c->size));
-	if (d->in && speed_call_open(&d->call, c, client, true) && speed_check_open(&d->check, c))
+	if (d->in && speed_call_open(&d->call, c, client, true) && speed_check_open(&d->check, c)) {
+		speed_op_init(&d->op, &d->call, d->in, d->out);
 		return d;
+	}
 	trip_close(d);
 	return NULL;
 }
@@ -63,8 +66,8 @@ static bool trip_run(void *state, double seconds, struct speed_latency *latency,
 			uint64_t t = latency ? speed_now_ns() : 0;
 			enum kcf_status status;
 
-			speed_fill(d->in, d->c.size, d->n);
-			status = speed_call(&d->call, d->n, d->in, d->out, NULL);
+			speed_op_prepare(&d->op, &d->call, &d->check.auth, d->n);
+			status = speed_op_call(&d->op, &d->call, NULL);
 			if (status != KCF_SUCCESS) {
 				tool_fail(status, "by handle");
 				return false;

@@ -132,11 +132,27 @@ struct speed_call {
 bool speed_call_open(struct speed_call *call, const struct speed_case *c, struct kcf_client *client,
 		     bool handles);
 void speed_call_close(struct speed_call *call);
-/* Of dual work: the cipher. */
-kcf_mech_t speed_call_mechanism(enum speed_work_kind work);
-/* Operation n. */
-enum kcf_status speed_call(struct speed_call *call, uint64_t n, unsigned char *in,
-			   unsigned char *out, struct kcf_call_req *req);
+
+/* An operation, its buffers and all that it points to; not to be moved. */
+struct speed_op {
+	uint64_t n;
+	unsigned char *in, *out;
+	struct kcf_how how;
+	struct kcf_data from, to, mac;
+	struct kcf_mechanism mech, mac_mech;
+	struct kcf_dual dual;
+	struct kcf_param_aead aead;
+	struct kcf_param_iv cbc;
+	unsigned char iv[SPEED_IV_LEN];
+};
+
+void speed_op_init(struct speed_op *op, const struct speed_call *call, unsigned char *in,
+		   unsigned char *out);
+/* Make it operation n, and write its input. */
+void speed_op_prepare(struct speed_op *op, const struct speed_call *call,
+		      const struct speed_auth *auth, uint64_t n);
+enum kcf_status speed_op_call(struct speed_op *op, const struct speed_call *call,
+			      struct kcf_call_req *req);
 
 /* ---- a private kcfd (speed-daemon.c) ---- */
 

@@ -34,27 +34,31 @@ static void on_done(void *arg, const struct kcf_completion *completion)
 	copy.callback(copy.arg, completion);
 }
 
-/* Before and after a call. */
-static void before(struct kcf_call_req *req, struct kcf_data *out)
+/* Before and after a call; copy is what the library gets instead of req. */
+static struct kcf_call_req *before(const struct kcf_call_req *req, struct kcf_call_req *copy,
+				   struct kcf_data *out)
 {
 	struct wrapped *w;
 
 	n_calls++;
 	if (!req)
-		return;
+		return NULL;
 	w = malloc(sizeof(*w));
 	*w = (struct wrapped){req->callback, req->arg, out->base};
-	req->callback = on_done;
-	req->arg = w;
+	*copy = *req;
+	copy->callback = on_done;
+	copy->arg = w;
+	return copy;
 }
 
-static enum kcf_status after(enum kcf_status status, struct kcf_call_req *req, struct kcf_data *out)
+static enum kcf_status after(enum kcf_status status, const struct kcf_call_req *copy,
+			     struct kcf_data *out)
 {
-	if (req && status != KCF_QUEUED) {
-		free(req->arg);
+	if (copy && status != KCF_QUEUED) {
+		free(copy->arg);
 		n_calls--;
 	}
-	if (!req && status == KCF_SUCCESS && spoil)
+	if (!copy && status == KCF_SUCCESS && spoil)
 		((unsigned char *)out->base)[3] ^= 0x10;
 	return status;
 }
@@ -68,8 +72,10 @@ static enum kcf_status after(enum kcf_status status, struct kcf_call_req *req, s
 					const struct kcf_key *, const struct kcf_data *,           \
 					struct kcf_data *, struct kcf_call_req *);                 \
                                                                                                    \
+		struct kcf_call_req copy;                                                          \
+                                                                                                   \
 		*(void **)&real = dlsym(RTLD_NEXT, #name);                                         \
-		before(req, out);                                                                  \
+		req = before(req, &copy, out);                                                     \
 		return after(real(c, mech, key, in, out, req), req, out);                          \
 	}
 
@@ -101,8 +107,10 @@ enum kcf_status kcf_encrypt_mac(struct kcf_client *c, const struct kcf_dual *dua
 				const struct kcf_data *, struct kcf_data *, struct kcf_data *,
 				struct kcf_call_req *);
 
+	struct kcf_call_req copy;
+
 	*(void **)&real = dlsym(RTLD_NEXT, "kcf_encrypt_mac");
-	before(req, mac);
+	req = before(req, &copy, mac);
 	return after(real(c, dual, in, out, mac, req), req, mac);
 }
 
@@ -114,8 +122,10 @@ enum kcf_status kcf_mac_decrypt(struct kcf_client *c, const struct kcf_dual *dua
 				const struct kcf_data *, const struct kcf_data *, struct kcf_data *,
 				struct kcf_call_req *);
 
+	struct kcf_call_req copy;
+
 	*(void **)&real = dlsym(RTLD_NEXT, "kcf_mac_decrypt");
-	before(req, out);
+	req = before(req, &copy, out);
 	return after(real(c, dual, in, mac, out, req), req, out);
 }
 
