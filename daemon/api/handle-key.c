@@ -144,6 +144,8 @@ static void finish(struct key_op *op, const struct request *r)
 	if (conn_pending_done(&op->pending)) {
 		if (status == KCF_SUCCESS && op->kind != KEYOP_EXPORT)
 			status = key_import(c->api->core, c->consumer, c, &bytes, op->usage, &k);
+		if (k)
+			k->symmetric = op->kind == KEYOP_GENERATE && op->format == KCF_KEY_RAW;
 		answer(c, id, status, k, op->kind == KEYOP_EXPORT ? &data : NULL);
 	}
 	conn_unpin(c);
@@ -193,12 +195,25 @@ static const uint32_t *pair_order(const struct key *k)
 	return agrees ? agreement_first : pair_mechs;
 }
 
+/* A raw key says nothing of its type: what is known to be secret is not shown as the seed of a
+ * pair. */
+static bool may_be_pair(const struct key *k)
+{
+	const uint32_t uses = KCF_KEY_USE(KCF_OP_SIGN) | KCF_KEY_USE(KCF_OP_DERIVE);
+
+	if (!k || k->format != KCF_KEY_RAW)
+		return true;
+	return !k->symmetric && (!k->usage || k->usage & uses);
+}
+
 static enum kcf_status prepare_export(struct conn *c, struct key_op *op,
 				      const struct wire_key_op_msg *m, const struct key *k)
 {
 	const uint32_t *order = pair_order(k);
 	enum kcf_status status = KCF_SUCCESS;
 
+	if (!may_be_pair(k))
+		return KCF_KEY_TYPE_INCONSISTENT;
 	if (m->mech)
 		return add_tmpl(c, op, m->mech, &m->key);
 	for (unsigned i = 0; i < N_PAIR_MECHS; i++)

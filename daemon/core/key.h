@@ -23,6 +23,7 @@ struct key {
 	uint32_t refs;
 	uint32_t usage; /* KCF_KEY_USE bits, 0 = all */
 	bool by_handle; /* session or named: policy applies, generated nonces are possible */
+	bool symmetric; /* made by kcfd as a secret key: there is no public half */
 	bool pkcs1_decrypt, iv_generated;
 	uint64_t nonces;
 	enum kcf_key_format format;

@@ -120,6 +120,25 @@ START_TEST(exports_nothing_of_a_symmetric_key)
 }
 END_TEST
 
+/* 32 bytes could be the seed of an Ed25519 pair. */
+START_TEST(exports_nothing_of_a_secret_as_long_as_a_seed)
+{
+	static const uint8_t raw_key[32] = {1, 2, 3};
+	struct harness_frame f;
+	struct wire_key key;
+
+	ck_assert_uint_eq(export_public(generate(KCF_M_AES_KEY_GEN, 256, 0), &f),
+			  KCF_KEY_TYPE_INCONSISTENT);
+	ck_assert_uint_eq(export_public(generate(KCF_M_GENERIC_SECRET_KEY_GEN, 256, 0), &f),
+			  KCF_KEY_TYPE_INCONSISTENT);
+	ck_assert_uint_eq(import_key(raw_key, 32, KCF_KEY_RAW, KCF_KEY_USE(KCF_OP_MAC), &key),
+			  KCF_SUCCESS);
+	ck_assert_uint_eq(export_public(key, &f), KCF_KEY_TYPE_INCONSISTENT);
+	ck_assert_uint_eq(import_key(raw_key, 32, KCF_KEY_RAW, 0, &key), KCF_SUCCESS);
+	ck_assert_uint_eq(export_public(key, &f), KCF_SUCCESS); /* nobody said what it is */
+}
+END_TEST
+
 START_TEST(takes_a_raw_key_for_what_its_usage_says)
 {
 	static const uint8_t raw_key[32] = {1, 2, 3};
@@ -267,6 +286,7 @@ int main(void)
 	tcase_add_loop_test(t, generates_pairs_and_exports_their_public_half, 0,
 			    sizeof(pairs) / sizeof(pairs[0]));
 	tcase_add_test(t, exports_nothing_of_a_symmetric_key);
+	tcase_add_test(t, exports_nothing_of_a_secret_as_long_as_a_seed);
 	tcase_add_test(t, takes_a_raw_key_for_what_its_usage_says);
 	tcase_add_test(t, derives_the_same_key_from_the_same_base);
 	tcase_add_test(t, refuses_a_destroyed_key);
