@@ -135,6 +135,24 @@ START_TEST(buffer_too_big_beyond_max_request)
 }
 END_TEST
 
+START_TEST(buffer_too_big_for_a_message_of_parameters)
+{
+	static uint8_t aad[32768];
+	struct kcf_param_aead param = gcm_param;
+	struct kcf_mechanism m = {KCF_M_AES_GCM, sizeof(param), &param};
+	struct kcf_call_req req = collect_req(&done, KCF_ALWAYS_QUEUE);
+
+	param.aad = aad;
+	param.aad_len = sizeof(aad) - param.iv_len;
+	ck_assert_int_eq(kcf_encrypt(client, &m, &aes, &in, &out, &req), KCF_QUEUED);
+	collect_wait(&done, 1);
+	ck_assert_int_eq(done.status, KCF_SUCCESS);
+	param.aad_len++;
+	ck_assert_int_eq(kcf_encrypt(client, &m, &aes, &in, &out, &req), KCF_BUFFER_TOO_BIG);
+	ck_assert_int_eq(kcf_encrypt(client, &m, &aes, &in, &out, NULL), KCF_SUCCESS);
+}
+END_TEST
+
 START_TEST(invalid_context_after_final)
 {
 	struct kcf_how how = {KCF_OP_DIGEST, &sha256, NULL, NULL};
@@ -524,6 +542,7 @@ int main(void)
 	tcase_add_test(t, arguments_bad);
 	tcase_add_test(t, buffer_too_small_tells_the_length);
 	tcase_add_test(t, buffer_too_big_beyond_max_request);
+	tcase_add_test(t, buffer_too_big_for_a_message_of_parameters);
 	tcase_add_test(t, invalid_context_after_final);
 	tcase_add_test(t, data_len_range);
 	tcase_add_test(t, encrypted_data_len_range);

@@ -302,10 +302,11 @@ KCF_API const char *kcf_status_name(enum kcf_status status);
  * alike), or not overlap at all; the room of out counts, not what will be written.
  *
  * Statuses of every operation, beside those named below. With any of them out holds no result.
- *   ARGUMENTS_BAD             NULL where something is needed, flags that exclude each other,
- * overlap MECHANISM_INVALID         no such number MECHANISM_PARAM_INVALID   its parameter is
- * missing, of another kind, or out of range MECH_NOT_SUPPORTED        nobody offers it for this
- * operation within the preference KEY_SIZE_RANGE            a length this mechanism cannot use
+ *   ARGUMENTS_BAD             NULL where something is needed, flags excluding each other, overlap
+ *   MECHANISM_INVALID         no such number
+ *   MECHANISM_PARAM_INVALID   its parameter is missing, of another kind, or out of range
+ *   MECH_NOT_SUPPORTED        nobody offers it for this operation within the preference
+ *   KEY_SIZE_RANGE            a length this mechanism cannot use
  *   KEY_TYPE_INCONSISTENT     not a key of this mechanism's
  *   KEY_HANDLE_INVALID        no such key for this connection or user
  *   KEY_FUNCTION_NOT_PERMITTED  the key's usage or policy forbids it
@@ -314,7 +315,8 @@ KCF_API const char *kcf_status_name(enum kcf_status status);
  *   BUFFER_TOO_BIG            more than one request takes: use the multi-part functions
  *   CANCELED, TIMED_OUT       by kcf_cancel or kcf_client_close; the deadline passed
  *   NO_DAEMON                 kcfd is needed and not there
- *   PERMISSION_DENIED, QUOTA_EXCEEDED, HOST_MEMORY
+ *   QUOTA_EXCEEDED            the user has all it may have, and nothing under way to wait for
+ *   PERMISSION_DENIED, HOST_MEMORY
  *   DEVICE_ERROR, DEVICE_MEMORY, DEVICE_REMOVED, FAILED   every provider that could do it failed */
 
 /* out: digest length, or the XOF length of the parameter. FIPS 180-4, FIPS 202, RFC 7693 (BLAKE2),
@@ -563,7 +565,9 @@ KCF_API enum kcf_status kcf_key_generate(struct kcf_client *client,
 KCF_API enum kcf_status kcf_key_derive(struct kcf_client *client, const struct kcf_mechanism *mech,
 				       const struct kcf_key *base, size_t len, uint32_t usage,
 				       struct kcf_key *ret, struct kcf_call_req *req);
-/* The public half of a handle, a named key, or private key bytes; SubjectPublicKeyInfo DER. */
+/* The public half of a handle, a named key, or private key bytes; SubjectPublicKeyInfo DER. A raw
+ * key of 32 bytes is taken for Ed25519, or X25519 if its usage has derive and not sign; one that
+ * has neither, or was generated as a secret key, is KCF_KEY_TYPE_INCONSISTENT. */
 KCF_API enum kcf_status kcf_key_export_public(struct kcf_client *client, const struct kcf_key *key,
 					      struct kcf_data *out, struct kcf_call_req *req);
 /* Wipe a key that a function above returned. What is under way finishes with it, and so do

@@ -272,8 +272,9 @@ struct kcf_param_iv {
  * receive the nonce, set before the call returns or before the callback of the single-part
  * operation, the init or the request of steps; must stay until then. It is made for encryption only
  * and for keys by handle or name: at most 2^32 of them for a key (KCF_KEY_FUNCTION_NOT_PERMITTED).
- * data_len: CCM multi-part, the whole input length in bytes when it is known at init, else 0 (then
- * buffered). */
+ * aad: any length in the caller's thread; through kcfd nonce and AAD together are at most 32768
+ * bytes (KCF_BUFFER_TOO_BIG). data_len: CCM multi-part, the whole input length in bytes when it is
+ * known at init, else 0 (then buffered). */
 struct kcf_param_aead {
 	const uint8_t *iv;
 	size_t iv_len;
