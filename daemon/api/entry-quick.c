@@ -26,6 +26,11 @@ static bool prefers_hardware(const struct ring_entry *e)
 	return e->preference == KCF_PREFER_HARDWARE || e->preference == KCF_ONLY_HARDWARE;
 }
 
+static const struct conn *quick_conn(const struct quick_entries *qe, unsigned i)
+{
+	return qe->places[i].conn;
+}
+
 bool quick_entries_keep(struct conn *c, const struct entry *en)
 {
 	struct quick_entries *qe = &c->api->quick;
@@ -54,6 +59,9 @@ bool quick_entries_keep(struct conn *c, const struct entry *en)
 	q->conn = c;
 	if (!quick_take(c->api->core, op))
 		return false;
+	if (!qe->n || quick_conn(qe, qe->n - 1) != c)
+		qe->n_conns++;
+	qe->impatient |= (e->flags & RING_SYNC) || e->deadline_us;
 	qe->ops[qe->n++] = op;
 	if (qe->n == QUICK_OPS)
 		quick_entries_run(c->api);
@@ -74,6 +82,14 @@ static void answer(struct quick_entry *q)
 	conn_ring_units(q->conn->ring, 1);
 }
 
+bool quick_entries_wait(struct api *a, unsigned n_rings, uint64_t now)
+{
+	struct quick_entries *qe = &a->quick;
+
+	return qe->n && !qe->impatient && qe->n_conns < n_rings && quick_missing(qe->ops, qe->n) &&
+	       company_wait(&qe->company, qe->n, now, core_limits(a->core)->company_us * 1000);
+}
+
 void quick_entries_run(struct api *a)
 {
 	struct quick_entries *qe = &a->quick;
@@ -81,6 +97,9 @@ void quick_entries_run(struct api *a)
 
 	if (!n)
 		return;
+	company_end(&qe->company, n);
+	qe->n_conns = 0;
+	qe->impatient = false;
 	quick_run(a->core, qe->ops, n);
 	for (unsigned i = 0; i < n; i++)
 		if (!qe->places[i].op.again)

@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include "api/company.h"
 #include "core/quick.h"
 #include "table/ring.h"
 
@@ -36,6 +37,9 @@ struct quick_entries {
 	struct quick_op *ops[QUICK_OPS];
 	struct quick_entry *places; /* QUICK_OPS and one */
 	unsigned n;
+	unsigned n_conns; /* of those kept */
+	bool impatient;   /* one of them blocks its caller, or has a deadline */
+	struct company company;
 };
 
 bool quick_entries_init(struct quick_entries *qe);
@@ -49,3 +53,6 @@ static inline struct quick_entry *quick_entries_place(struct quick_entries *qe)
 bool quick_entries_keep(struct conn *c, const struct entry *en);
 /* Run and answer what is kept. */
 void quick_entries_run(struct api *a);
+/* Is what is kept to wait, for company that would fill the provider's lanes? Bounded by company_us,
+ * and only while n_rings, which are looked at, are more than those it came from. */
+bool quick_entries_wait(struct api *a, unsigned n_rings, uint64_t now);

@@ -101,12 +101,13 @@ static unsigned visit_all(struct api *a, uint64_t now)
 {
 	struct rings *rs = &a->rings;
 	struct list batch, *l;
-	unsigned n = 0;
+	unsigned n = 0, n_rings = 0;
 
 	list_init(&batch);
 	list_splice(&batch, &rs->awake);
 	while (n < ROUND_ENTRIES && (l = list_pop(&batch))) {
 		list_push(&rs->awake, l);
+		n_rings++;
 		n += visit(rs, list_entry(l, struct conn_ring, awake), now);
 		if (!sched_is_full(a->core))
 			continue;
@@ -114,7 +115,8 @@ static unsigned visit_all(struct api *a, uint64_t now)
 		sched_kick(a->core);
 		rings_show(rs);
 	}
-	quick_entries_run(a);
+	if (sched_is_due(a->core) || !quick_entries_wait(a, n_rings, now))
+		quick_entries_run(a);
 	list_splice(&batch, &rs->awake);
 	list_splice(&rs->awake, &batch);
 	return n;
@@ -129,7 +131,7 @@ static bool run_round(struct api *a, uint64_t now)
 	rs->rounds++;
 	if (sched_is_due(a->core))
 		sched_kick(a->core);
-	else if (!n)
+	else if (!n && !a->quick.n)
 		return false;
 	rings_show(rs);
 	return true;
@@ -205,6 +207,10 @@ void rings_turn(struct api *a)
 		settle(a, worked, from, now);
 		from = now;
 	} while (!list_empty(&rs->awake) && list_empty(&a->dirty) && now - begun < ROUNDS_NS);
+	if (a->quick.n) { /* it waited for company */
+		quick_entries_run(a);
+		rings_show(rs);
+	}
 	if (!list_empty(&rs->awake) || !rs->idle_on)
 		return;
 	tell(a, 0);

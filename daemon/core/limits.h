@@ -34,6 +34,7 @@
 	X(device_errors, 8, 1, 1000000, "errors in a row before a device leaves service")          \
 	X(frame_ms, 5000, 10, 3600000, "ms a client has for hello, and to complete a frame")       \
 	X(spin_us, 20, 0, 20, "us kcfd looks for entries of rings without sleeping; 0 = never")    \
+	X(company_us, 5, 0, 1000, "us entries of rings wait for others to fill lanes; 0 = never")  \
 	X(measure, 1, 0, 1, "1: find out in idle moments what providers take, 0: do not")          \
 	X(trace, 1024, 16, 65536, "scheduling decisions remembered")
 

@@ -359,6 +359,18 @@ void quick_run(struct core *core, struct quick_op *const *ops, unsigned n)
 	core->quick.n = 0;
 }
 
+unsigned quick_missing(struct quick_op *const *ops, unsigned n)
+{
+	unsigned lanes = ops[0]->offer->desc->lanes;
+
+	if (lanes < 2 || n % lanes == 0 || n > QUICK_OPS - lanes)
+		return 0;
+	for (unsigned i = 1; i < n; i++)
+		if (ops[i]->offer != ops[0]->offer)
+			return 0;
+	return lanes - n % lanes;
+}
+
 void quick_rest(struct core *core)
 {
 	if (core->quick.high)

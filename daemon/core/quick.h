@@ -48,6 +48,9 @@ bool quick_may(const struct core *core);
 bool quick_take(struct core *core, struct quick_op *op);
 /* Run what was taken, at most QUICK_OPS. */
 void quick_run(struct core *core, struct quick_op *const *ops, unsigned n);
+/* How many more of their kind would fill the provider's lanes; 0: they are full, it has none, or
+ * the operations are of several kinds. */
+unsigned quick_missing(struct quick_op *const *ops, unsigned n);
 /* None follows soon: wipe what is left in private memory. */
 void quick_rest(struct core *core);
 void quick_deinit(struct core *core);

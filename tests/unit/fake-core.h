@@ -21,6 +21,7 @@ struct fake_core {
 	unsigned turn;                /* submitted requests that fill a turn; 0: none does */
 	unsigned n_fresh, most_fresh; /* submitted since the last kick, and the most there were */
 	bool quick;                   /* it is the time for quick runs */
+	unsigned lanes;               /* of every provider */
 	uint64_t quick_again;         /* id of an operation that is given back */
 	unsigned n_quick_runs, n_quick, most_quick; /* runs, operations in all, in one */
 	uint32_t free_slots;          /* what sched_reserve may give */
