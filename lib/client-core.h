@@ -318,6 +318,10 @@ void op_reset_req(struct kcf_call_req *req);
  * that has begun to wait and is to go on by socket, 0 = none yet. */
 bool op_ring(const struct op_call *call, bool checked, enum kcf_param_kind kind,
 	     uint64_t *deadline, enum kcf_status *ret);
+#define OP_RING_ALL 32u
+/* The same for n synchronous calls of one client, at most OP_RING_ALL, that are checked: all of them
+ * are on the ring before any is waited for. done[i]: as op_ring() returned. */
+void op_ring_all(const struct op_call *calls, unsigned n, bool *done, enum kcf_status *ret);
 /* What a request by ring would have been as OP. Ranges and what belongs to a connection are left
  * out. */
 struct op_unpacked {

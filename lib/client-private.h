@@ -26,6 +26,8 @@ enum kcf_status client_exchange(struct kcf_client *client, const struct wire_msg
 
 /* Run or send one call; the public functions end here. */
 enum kcf_status op_submit(const struct op_call *call);
+/* The rules of its arguments. */
+enum kcf_status op_check_call(const struct op_call *call);
 /* A single-part call that is kcfd's work: check it, send it and, if it is synchronous, wait. */
 enum kcf_status op_send_single(const struct op_call *call);
 

@@ -147,7 +147,7 @@ enum kcf_status op_check_key(const struct kcf_client *client, const struct kcf_m
 	return KCF_ARGUMENTS_BAD;
 }
 
-static enum kcf_status check_call(const struct op_call *call)
+enum kcf_status op_check_call(const struct op_call *call)
 {
 	enum kcf_status st;
 
@@ -163,7 +163,7 @@ static enum kcf_status check_call(const struct op_call *call)
 enum kcf_status op_send_single(const struct op_call *call)
 {
 	struct op_more single = {.phase = KCF_SINGLE};
-	enum kcf_status st = check_call(call);
+	enum kcf_status st = op_check_call(call);
 
 	if (st != KCF_SUCCESS || op_ring(call, false, KCF_PARAM_NONE, &single.deadline, &st))
 		return st;

@@ -6,6 +6,7 @@
  * kcfd is stopped while requests are sent, so that it finds all of them in one turn, and what it
  * counts is exact. The module `lanes` gives answers that are easily said.
  */
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -329,6 +330,46 @@ START_TEST(one_of_a_work_can_be_cancelled)
 }
 END_TEST
 
+static struct kcf_batch_op together[8];
+
+static void *submit_together(void *arg)
+{
+	return (void *)(uintptr_t)kcf_submit_batch(bed.client, together, 8, NULL);
+}
+
+START_TEST(what_a_batch_has_for_kcfd_is_there_at_once)
+{
+	struct kcf_key bytes = kcf_key_bytes("\1", 1), handle, k;
+	struct kcf_template *t;
+	pthread_t thread;
+	void *status;
+
+	ck_assert_int_eq(kcf_key_import(bed.client, &bytes, 0, &handle, NULL), KCF_SUCCESS);
+	ck_assert_int_eq(kcf_template_create(bed.client, slow.number, &handle, &t), KCF_SUCCESS);
+	k = kcf_key_tmpl(t);
+	warm(bed.client, &slow, &k, 1);
+	memset(together, 0, sizeof(together));
+	for (unsigned i = 0; i < 8; i++) {
+		fill(i);
+		together[i].how = (struct kcf_how){KCF_OP_ENCRYPT, &slow, &k, NULL};
+		together[i].in = kcf_flat(in[i], LEN);
+		together[i].out = kcf_flat(out[i], i == 5 ? LEN - 1 : LEN);
+	}
+	admin_do(&bed.kcfd, "set", "lanes.gate", "closed", NULL);
+	ck_assert_int_eq(pthread_create(&thread, NULL, submit_together, NULL), 0);
+	admin_wait_requests(&bed.kcfd, "running", 8);
+	admin_do(&bed.kcfd, "set", "lanes.gate", "open", NULL);
+	pthread_join(thread, &status);
+	ck_assert_int_eq((enum kcf_status)(uintptr_t)status, KCF_BUFFER_TOO_SMALL);
+	for (unsigned i = 0; i < 8; i++) {
+		ck_assert_int_eq(together[i].status, i == 5 ? KCF_BUFFER_TOO_SMALL : KCF_SUCCESS);
+		ck_assert_uint_eq(together[i].out.used, LEN);
+		for (unsigned b = 0; b < LEN && i != 5; b++)
+			ck_assert_uint_eq(out[i][b], in[i][b] ^ 1);
+	}
+}
+END_TEST
+
 /* ---- dual ---- */
 
 static struct kcf_key dual_keys[2];
@@ -505,6 +546,7 @@ int main(void)
 	tcase_add_test(tc, one_that_fails_is_alone_in_that);
 	tcase_add_test(tc, long_ones_fill_lanes_on_a_worker);
 	tcase_add_test(tc, one_of_a_work_can_be_cancelled);
+	tcase_add_test(tc, what_a_batch_has_for_kcfd_is_there_at_once);
 	suite_add_tcase(s, tc);
 	tcase_set_timeout(dual, 60);
 	tcase_add_checked_fixture(dual, setup, teardown);
