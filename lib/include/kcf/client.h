@@ -39,6 +39,14 @@ extern "C" {
 
 #define KCF_API __attribute__((visibility("default")))
 
+/* A structure as a value. By way of a variable, compilers store it in small pieces and copy it in
+ * large ones, which takes longer than all the rest of making it. */
+#ifdef __cplusplus
+#define KCF__VALUE(type) type
+#else
+#define KCF__VALUE(type) (struct type)
+#endif
+
 struct kcf_client;   /* kcf_client_open to kcf_client_close */
 struct kcf_template; /* kcf_template_create to kcf_template_destroy, or the client's end */
 struct kcf_context;  /* kcf_init to kcf_context_free, or the client's end */
@@ -116,14 +124,12 @@ struct kcf_data {
 
 static inline struct kcf_data kcf_flat(const void *base, size_t len)
 {
-	struct kcf_data d = {(void *)base, len, NULL, 0, 0};
-	return d;
+	return KCF__VALUE(kcf_data){(void *)base, len, NULL, 0, 0};
 }
 
 static inline struct kcf_data kcf_iov(const struct iovec *iov, unsigned n_iov)
 {
-	struct kcf_data d = {NULL, 0, iov, n_iov, 0};
-	return d;
+	return KCF__VALUE(kcf_data){NULL, 0, iov, n_iov, 0};
 }
 
 /* A mechanism as an operation uses it. param: the structure of the mechanism's parameter kind
@@ -395,20 +401,17 @@ KCF_API void kcf_template_destroy(struct kcf_template *tmpl);
 
 static inline struct kcf_key kcf_key_bytes(const void *bytes, size_t len)
 {
-	struct kcf_key k = {KCF_KEY_BYTES, KCF_KEY_RAW, bytes, len, {{0}}, NULL, NULL};
-	return k;
+	return KCF__VALUE(kcf_key){KCF_KEY_BYTES, KCF_KEY_RAW, bytes, len, {{0}}, NULL, NULL};
 }
 
 static inline struct kcf_key kcf_key_tmpl(struct kcf_template *tmpl)
 {
-	struct kcf_key k = {KCF_KEY_TEMPLATE, KCF_KEY_RAW, NULL, 0, {{0}}, NULL, tmpl};
-	return k;
+	return KCF__VALUE(kcf_key){KCF_KEY_TEMPLATE, KCF_KEY_RAW, NULL, 0, {{0}}, NULL, tmpl};
 }
 
 static inline struct kcf_key kcf_key_named(const char *name)
 {
-	struct kcf_key k = {KCF_KEY_NAMED, KCF_KEY_RAW, NULL, 0, {{0}}, name, NULL};
-	return k;
+	return KCF__VALUE(kcf_key){KCF_KEY_NAMED, KCF_KEY_RAW, NULL, 0, {{0}}, name, NULL};
 }
 
 /* ---- multi-part ------------------------------------------------------------------------------ */
