@@ -547,8 +547,9 @@ static void rest(struct kcf_client *c)
 	if (!client_ring_is_up(r) || c->driving) {
 		r->lively = false;
 	} else {
-		r->lively = client_now() - r->done_at < RING_SPIN &&
-			    direct_may_spin(c->direct, c->n_cpus);
+		r->lively = client_now() - r->done_at < RING_SPIN && client_ring_may_spin(c);
+		if (r->lively)
+			__atomic_store_n(&r->spun_at, client_now(), __ATOMIC_RELAXED);
 		__atomic_store_n(&r->rc.r->spins, r->lively, __ATOMIC_RELAXED);
 		if (r->lively || !client_ring_sleep(c))
 			client_poke(c);

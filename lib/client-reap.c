@@ -140,24 +140,40 @@ static inline void relax(void)
 #endif
 }
 
+/* kcfd's count of who spins is some microseconds old: this client may be in it. */
+static bool may_spin(struct kcf_client *c, uint64_t now)
+{
+	uint64_t spun_at = __atomic_load_n(&c->ring.spun_at, __ATOMIC_RELAXED);
+
+	return direct_may_spin(c->direct, c->n_cpus, now - spun_at < RING_COUNTED);
+}
+
+bool client_ring_may_spin(struct kcf_client *c)
+{
+	return may_spin(c, client_now());
+}
+
 bool client_ring_spin(struct kcf_client *c)
 {
 	struct client_ring *r = &c->ring;
-	uint64_t until;
+	uint64_t now, until;
 
 	if (!client_ring_is_up(r))
 		return false;
 	if (ring_has_done(&r->rc))
 		return true;
-	if (!direct_may_spin(c->direct, c->n_cpus))
+	now = client_now();
+	if (!may_spin(c, now))
 		return false;
 	__atomic_store_n(&r->rc.r->spins, 1, __ATOMIC_RELAXED);
-	until = client_now() + RING_SPIN;
+	until = now + RING_SPIN;
 	do {
 		for (unsigned i = 0; i < 16 && !client_ring_has_done(r); i++)
 			relax();
-	} while (!client_ring_has_done(r) && client_ring_is_up(r) && client_now() < until);
+		now = client_now();
+	} while (!client_ring_has_done(r) && client_ring_is_up(r) && now < until);
 	__atomic_store_n(&r->rc.r->spins, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&r->spun_at, now, __ATOMIC_RELAXED);
 	return client_ring_has_done(r);
 }
 

@@ -15,6 +15,7 @@
 struct pending;
 
 #define RING_SPIN     20000u  /* ns: so long a thread looks before it sleeps */
+#define RING_COUNTED  100000u /* ns: so long after spinning it may still be counted */
 #define RING_LOOK     100000u /* ns: so long completions may keep it from the sockets */
 #define RING_BATCH    64u     /* completions taken at once */
 #define RING_SEGMENTS 256u    /* numbers below go into an entry */
@@ -32,6 +33,7 @@ struct client_ring {
 	bool bell_due;      /* callbacks have put something: look at the end of the round */
 	bool lively;        /* the application's loop need not ask the kernel yet */
 	bool quiet;         /* a waiter took back the dispatcher's wish for the bell */
+	uint64_t spun_at;   /* atomic: when somebody spun last */
 	uint64_t looked_at; /* when the sockets were */
 	uint64_t done_at;   /* when there were completions */
 };
@@ -83,6 +85,8 @@ static inline bool client_ring_has_done(const struct client_ring *r)
 bool client_ring_reap(struct kcf_client *c, struct ring_call *calls, unsigned *ret_n);
 /* Run them. Dispatcher, lock held and given up. */
 void client_ring_run(struct kcf_client *c, const struct ring_call *calls, unsigned n);
+/* May this client's thread look without sleeping? */
+bool client_ring_may_spin(struct kcf_client *c);
 /* Look for completions for a while without sleeping, if that is wise. Without the lock. True: there
  * are some. */
 bool client_ring_spin(struct kcf_client *c);

@@ -62,11 +62,12 @@ bool plan_is_usable(struct direct *d, const struct plan_step *s)
 	return state == PROVIDER_READY || state == PROVIDER_BUSY;
 }
 
-bool direct_may_spin(struct direct *d, unsigned n_cpus)
+bool direct_may_spin(struct direct *d, unsigned n_cpus, unsigned counted)
 {
 	const struct table *t = table_of(d);
 
-	return t && !live_word(&t->crowded) && live_word(&t->spinners) + 1 < n_cpus;
+	return t && n_cpus > 1 && !live_word(&t->crowded) &&
+	       live_word(&t->spinners) < n_cpus - 1 + counted;
 }
 
 bool plan_is_denied(struct direct *d, const struct direct_plan *p)

@@ -59,8 +59,9 @@ enum direct_verdict direct_call(struct direct *d, const struct op_call *call,
  * *ret_kind: of its mechanism's parameter. A few compares, for templates used before; false says
  * nothing. */
 bool direct_sends(struct direct *d, const struct op_call *call, enum kcf_param_kind *ret_kind);
-/* May one more thread of this host look for work without sleeping? A hint of kcfd's. */
-bool direct_may_spin(struct direct *d, unsigned n_cpus);
+/* May one more thread of this host look for work without sleeping? A hint of kcfd's. counted: so
+ * many of those that do may be this client's own. */
+bool direct_may_spin(struct direct *d, unsigned n_cpus, unsigned counted);
 
 /* Each of n calls as direct_call() would, together; req is synchronous. What must go to kcfd has
  * status KCF_QUEUED. Returns how many did not end with KCF_SUCCESS. */

@@ -86,7 +86,7 @@ bool direct_sends(struct direct *d, const struct op_call *call, enum kcf_param_k
 	       direct_check_param(d, call->mech, ret_kind) == KCF_SUCCESS;
 }
 
-bool direct_may_spin(struct direct *d, unsigned n_cpus)
+bool direct_may_spin(struct direct *d, unsigned n_cpus, unsigned counted)
 {
 	return n_cpus > 1;
 }
