@@ -318,10 +318,14 @@ void op_reset_req(struct kcf_call_req *req);
  * that has begun to wait and is to go on by socket, 0 = none yet. */
 bool op_ring(const struct op_call *call, bool checked, enum kcf_param_kind kind,
 	     uint64_t *deadline, enum kcf_status *ret);
-#define OP_RING_ALL 32u
-/* The same for n synchronous calls of one client, at most OP_RING_ALL, that are checked: all of them
- * are on the ring before any is waited for. done[i]: as op_ring() returned. */
-void op_ring_all(const struct op_call *calls, unsigned n, bool *done, enum kcf_status *ret);
+/* The same in two steps, for synchronous calls that are checked, without waiting: on the ring, with
+ * w as its waiter; the bell is not rung yet. NULL: not one for the ring, or not now. */
+struct pending *op_ring_put(const struct op_call *call, struct waiter *w);
+/* By socket; not flushed yet. NULL: *ret says why; KCF_BUSY: no room now. */
+struct pending *op_send_put(const struct op_call *call, struct waiter *w, enum kcf_status *ret);
+/* The result of one that is DONE, whichever way it went; gives it back. False: there was no room on
+ * any device, it is to be sent alone. Lock held. */
+bool op_take(const struct op_call *call, struct pending *p, enum kcf_status *ret);
 /* What a request by ring would have been as OP. Ranges and what belongs to a connection are left
  * out. */
 struct op_unpacked {

@@ -2,30 +2,70 @@
 /*
  * op-batch - many single-part operations as one synchronous call.
  *
- * What can be done in the caller's thread is done there, together; the rest goes to kcfd, by ring
- * all at once, too. Any thread.
+ * What can be done in the caller's thread is done there, together; the rest goes to kcfd and is
+ * waited for when all of it is on its way. Any thread.
  */
 #include "client-core.h"
 #include "direct-call.h"
 
+#define TOGETHER 32u
+
 /* What goes to kcfd together. */
 struct sending {
-	struct kcf_batch_op *ops[OP_RING_ALL];
-	struct op_call calls[OP_RING_ALL];
+	struct kcf_batch_op *ops[TOGETHER];
+	struct op_call calls[TOGETHER];
+	struct pending *pending[TOGETHER]; /* NULL: not under way */
 	unsigned n;
 };
 
-/* By ring all at once; what is not for the ring, one after the other. */
+/* By ring, else by socket; no room is nobody's last word. */
+static void put(struct sending *s, unsigned i, struct waiter *w)
+{
+	s->pending[i] = op_ring_put(&s->calls[i], w);
+	w->by_ring |= s->pending[i] != NULL;
+	if (!s->pending[i])
+		s->pending[i] = op_send_put(&s->calls[i], w, &s->ops[i]->status);
+	if (!s->pending[i] && s->ops[i]->status == KCF_BUSY)
+		s->ops[i]->status = KCF_QUEUED;
+}
+
+/* Lock held. */
+static void wait_for(struct sending *s, unsigned i, struct waiter *w)
+{
+	struct pending *p = s->pending[i];
+
+	while (p->state != PENDING_DONE) { /* whoever ends wakes w */
+		w->done = false;
+		client_wait(s->calls[i].client, w, 0);
+	}
+	if (!op_take(&s->calls[i], p, &s->ops[i]->status))
+		s->ops[i]->status = KCF_QUEUED;
+}
+
+/* All are on their way before any is waited for; those without room then go alone. */
 static void send_all(struct sending *s)
 {
-	enum kcf_status status[OP_RING_ALL];
-	bool done[OP_RING_ALL];
+	struct kcf_client *c = s->calls[0].client;
+	struct waiter w;
 
 	if (!s->n)
 		return;
-	op_ring_all(s->calls, s->n, done, status);
+	client_waiter_init(&w);
 	for (unsigned i = 0; i < s->n; i++)
-		s->ops[i]->status = done[i] ? status[i] : op_send_single(&s->calls[i]);
+		put(s, i, &w);
+	pthread_mutex_lock(&c->lock);
+	client_ask_room(c);
+	client_flush(c);
+	if (w.by_ring && client_ring_is_up(&c->ring))
+		client_ring_kick(c);
+	for (unsigned i = 0; i < s->n; i++)
+		if (s->pending[i])
+			wait_for(s, i, &w);
+	pthread_mutex_unlock(&c->lock);
+	client_waiter_deinit(&w);
+	for (unsigned i = 0; i < s->n; i++)
+		if (s->ops[i]->status == KCF_QUEUED)
+			s->ops[i]->status = op_send_single(&s->calls[i]);
 	s->n = 0;
 }
 
@@ -40,7 +80,7 @@ static void send(struct sending *s, struct kcf_client *c, struct kcf_batch_op *o
 	if (op->status != KCF_SUCCESS)
 		return;
 	s->ops[s->n++] = op;
-	if (s->n == OP_RING_ALL)
+	if (s->n == TOGETHER)
 		send_all(s);
 }
 

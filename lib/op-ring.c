@@ -347,11 +347,9 @@ static void take_result(const struct op_call *call, const struct pending *p)
 		call->mac->used = st == KCF_SUCCESS || st == KCF_BUFFER_TOO_SMALL ? p->mac_len : 0;
 }
 
-/* The end of a synchronous one. False: without room on any device, the way by socket knows how to
- * wait in line. */
-static bool finish(struct kcf_client *c, const struct op_call *call, struct pending *p,
-		   enum kcf_status *ret)
+bool op_take(const struct op_call *call, struct pending *p, enum kcf_status *ret)
 {
+	struct kcf_client *c = call->client;
 	bool done = p->status != KCF_BUSY || p->busy_reason != KCF_BUSY_NO_ROOM;
 
 	*ret = p->status;
@@ -363,7 +361,7 @@ static bool finish(struct kcf_client *c, const struct op_call *call, struct pend
 	return done;
 }
 
-/* Without credit it goes by socket, too. */
+/* Without credit, or when all devices are full, the way by socket knows how to wait in line. */
 static bool put_wait(struct kcf_client *c, const struct op_call *call, enum kcf_param_kind kind,
 		     uint32_t timeout_ms, uint64_t *deadline, enum kcf_status *ret)
 {
@@ -379,7 +377,7 @@ static bool put_wait(struct kcf_client *c, const struct op_call *call, enum kcf_
 	client_wait(c, &w, 0);
 	client_waiter_deinit(&w);
 	*deadline = p->deadline;
-	return finish(c, call, p, ret);
+	return op_take(call, p, ret);
 }
 
 static inline bool is_flat(const struct kcf_data *d)
@@ -423,50 +421,21 @@ bool op_ring(const struct op_call *call, bool checked, enum kcf_param_kind kind,
 	return done;
 }
 
-/* Put the call there if it is one for the ring; NULL: it is not, or cannot be now. */
-static struct pending *put_one(struct kcf_client *c, const struct op_call *call, struct waiter *w)
+struct pending *op_ring_put(const struct op_call *call, struct waiter *w)
 {
+	struct kcf_client *c = call->client;
 	uint32_t timeout_ms = timeout_of(call);
 	enum kcf_param_kind kind;
-	struct pending *p;
+	struct pending *p = NULL;
 
-	if (!may_fit(call, timeout_ms) ||
+	if (!client_ring_is_up(&c->ring) || !may_fit(call, timeout_ms) || !client_is_own(c) ||
 	    direct_check_param(c->direct, call->mech, &kind) != KCF_SUCCESS)
 		return NULL;
 	pthread_mutex_lock(&c->lock);
 	if (put(c, call, kind, timeout_ms, &p) == PUT_DONE)
 		p->waiter = w;
-	else
-		p = NULL;
 	pthread_mutex_unlock(&c->lock);
 	return p;
-}
-
-void op_ring_all(const struct op_call *calls, unsigned n, bool *done, enum kcf_status *ret)
-{
-	struct kcf_client *c = calls[0].client;
-	struct pending *ps[OP_RING_ALL];
-	struct waiter w;
-
-	memset(done, 0, n * sizeof(*done));
-	if (!client_ring_is_up(&c->ring) || !client_is_own(c))
-		return;
-	client_waiter_init(&w);
-	w.by_ring = true;
-	for (unsigned i = 0; i < n; i++)
-		ps[i] = put_one(c, &calls[i], &w);
-	pthread_mutex_lock(&c->lock);
-	client_ring_kick(c);
-	for (unsigned i = 0; i < n; i++) {
-		while (ps[i] && ps[i]->state != PENDING_DONE) { /* whoever ends wakes w */
-			w.done = false;
-			client_wait(c, &w, 0);
-		}
-		if (ps[i])
-			done[i] = finish(c, &calls[i], ps[i], &ret[i]);
-	}
-	pthread_mutex_unlock(&c->lock);
-	client_waiter_deinit(&w);
 }
 
 /* ---- on another connection ---- */

@@ -480,6 +480,15 @@ static enum kcf_status start(const struct op_call *call, const struct op_more *m
 	return st;
 }
 
+static void build_init(struct build *b)
+{
+	memset(&b->msg, 0, sizeof(b->msg));
+	b->msg.type = FRAME_OP;
+	b->steps = NULL;
+	b->step_ranges = NULL;
+	pieces_flat(&b->check, NULL, 0);
+}
+
 enum kcf_status op_send(const struct op_call *call, const struct op_more *more)
 {
 	struct kcf_client *c = call->client;
@@ -489,11 +498,7 @@ enum kcf_status op_send(const struct op_call *call, const struct op_more *more)
 
 	if (st != KCF_SUCCESS)
 		return st;
-	memset(&b.msg, 0, sizeof(b.msg));
-	b.msg.type = FRAME_OP;
-	b.steps = NULL;
-	b.step_ranges = NULL;
-	pieces_flat(&b.check, NULL, 0);
+	build_init(&b);
 	st = step_memory(more, &b);
 	if (st == KCF_SUCCESS)
 		st = prepare(call, more, p, &b);
@@ -511,4 +516,31 @@ enum kcf_status op_send(const struct op_call *call, const struct op_more *more)
 	free(b.steps);
 	free(b.step_ranges);
 	return st;
+}
+
+struct pending *op_send_put(const struct op_call *call, struct waiter *w, enum kcf_status *ret)
+{
+	const struct op_more single = {.phase = KCF_SINGLE};
+	struct kcf_client *c = call->client;
+	struct pending *p;
+	struct build b;
+
+	*ret = start(call, &single, &p);
+	if (*ret != KCF_SUCCESS)
+		return NULL;
+	build_init(&b);
+	p->sync = false; /* not to wait for memory that others of the same thread hold */
+	*ret = prepare(call, &single, p, &b);
+	pthread_mutex_lock(&c->lock);
+	p->sync = true;
+	p->waiter = w;
+	if (*ret == KCF_SUCCESS)
+		*ret = c->state == CLIENT_UP ? transmit(c, p, &b) : KCF_NO_DAEMON;
+	if (*ret != KCF_SUCCESS) {
+		op_release(c, p);
+		p = NULL;
+	}
+	pthread_mutex_unlock(&c->lock);
+	pieces_deinit(&b.check);
+	return p;
 }

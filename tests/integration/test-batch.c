@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "../bed.h"
 #include "../test-main.h"
 #include "made-up.h"
@@ -377,6 +378,78 @@ START_TEST(keys_in_kcfd_and_here_mix)
 }
 END_TEST
 
+static struct kcf_key by_handle(void)
+{
+	struct kcf_key bytes = kcf_key_bytes(key_bytes, 32), handle;
+	struct kcf_template *t;
+
+	ck_assert_int_eq(kcf_key_import(bed.client, &bytes, 0, &handle, NULL), KCF_SUCCESS);
+	ck_assert_int_eq(kcf_template_create(bed.client, KCF_M_AES_GCM, &handle, &t), KCF_SUCCESS);
+	return kcf_key_tmpl(t);
+}
+
+/* kcfd's own words when there is room for few requests, and little memory for their data. */
+static void setup_narrow(void)
+{
+	bed_open(&bed, "[limits]\nlease = 8\nuser_arena = 2097152\n");
+}
+
+#define LARGE 100000u
+
+START_TEST(what_has_no_room_takes_its_turn)
+{
+	static uint8_t large[MOST][LARGE + 16];
+	struct kcf_key key = by_handle();
+
+	for (unsigned i = 0; i < MOST; i++)
+		ops[i] = seal(&key, i);
+	ck_assert_int_eq(kcf_submit_batch(bed.client, ops, MOST, NULL), KCF_SUCCESS);
+	for (unsigned i = 0; i < MOST; i++) {
+		memset(large[i], (int)i, LARGE);
+		ops[i] = seal(&key, i);
+		ops[i].in = kcf_flat(large[i], LARGE); /* in place */
+		ops[i].out = kcf_flat(large[i], LARGE + 16);
+	}
+	ck_assert_int_eq(kcf_submit_batch(bed.client, ops, MOST, NULL), KCF_SUCCESS);
+	for (unsigned i = 0; i < MOST; i++) {
+		ck_assert_uint_eq(ops[i].out.used, LARGE + 16);
+		ops[i].how.op = KCF_OP_DECRYPT;
+		ops[i].in = kcf_flat(large[i], LARGE + 16);
+		ops[i].out = kcf_flat(large[i], LARGE);
+	}
+	large[17][5] ^= 1;
+	ck_assert_int_eq(kcf_submit_batch(bed.client, ops, MOST, NULL), KCF_INVALID_MAC);
+	for (unsigned i = 0; i < MOST; i++) {
+		ck_assert_int_eq(ops[i].status, i == 17 ? KCF_INVALID_MAC : KCF_SUCCESS);
+		if (i != 17)
+			ck_assert(large[i][0] == i && large[i][LARGE - 1] == i);
+	}
+}
+END_TEST
+
+START_TEST(without_kcfd_only_its_work_fails)
+{
+	struct kcf_client_options options = bed.options;
+	struct kcf_key here, there;
+
+	options.flags = KCF_CLIENT_STANDALONE;
+	options.on_event = NULL;
+	kcf_client_close(bed.client);
+	ck_assert_int_eq(kcf_client_open(&options, &bed.client), KCF_SUCCESS);
+	here = kcf_key_tmpl(template(KCF_M_AES_GCM));
+	there = by_handle();
+	for (unsigned i = 0; i < 40; i++)
+		ops[i] = seal(i % 2 ? &there : &here, i);
+	ck_assert_int_eq(kcf_submit_batch(bed.client, ops, 40, NULL), KCF_SUCCESS);
+	harness_kcfd_kill(&bed.kcfd);
+	while (kcf_client_connected(bed.client))
+		usleep(1000);
+	ck_assert_int_eq(kcf_submit_batch(bed.client, ops, 40, NULL), KCF_NO_DAEMON);
+	for (unsigned i = 0; i < 40; i++)
+		ck_assert_int_eq(ops[i].status, i % 2 ? KCF_NO_DAEMON : KCF_SUCCESS);
+}
+END_TEST
+
 START_TEST(work_is_counted_exactly)
 {
 	struct kcf_key key = kcf_key_tmpl(template(KCF_M_AES_GCM));
@@ -489,7 +562,7 @@ END_TEST
 int main(void)
 {
 	Suite *s = suite_create("batch");
-	TCase *tc = tcase_create("batch");
+	TCase *tc = tcase_create("batch"), *narrow = tcase_create("narrow");
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -500,6 +573,11 @@ int main(void)
 	tcase_add_test(tc, request_may_only_wait);
 	tcase_add_test(tc, disabled_offers_are_not_used_by_the_next_batch);
 	tcase_add_test(tc, threads_share_templates);
+	tcase_add_test(tc, without_kcfd_only_its_work_fails);
 	suite_add_tcase(s, tc);
+	tcase_set_timeout(narrow, 120);
+	tcase_add_checked_fixture(narrow, setup_narrow, teardown);
+	tcase_add_test(narrow, what_has_no_room_takes_its_turn);
+	suite_add_tcase(s, narrow);
 	return test_main(s);
 }
