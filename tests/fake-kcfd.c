@@ -616,8 +616,10 @@ void fake_unlisten(struct fake_kcfd *f)
 
 void fake_start(struct fake_kcfd *f)
 {
+	const char *top = getenv("KCF_TEST_TMP");
+
 	memset(f, 0, sizeof(*f));
-	strcpy(f->dir, "/tmp/kcf-fake-XXXXXX");
+	snprintf(f->dir, sizeof(f->dir), "%s/fake-XXXXXX", top ? top : "/tmp");
 	ck_assert_ptr_nonnull(mkdtemp(f->dir));
 	snprintf(f->path, sizeof(f->path), "%s/sock", f->dir);
 	pthread_mutex_init(&f->lock, NULL);

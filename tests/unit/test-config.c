@@ -232,8 +232,7 @@ static const char *write_file(const char *text, mode_t mode)
 	static char path[64];
 	FILE *out;
 
-	snprintf(path, sizeof(path), "/tmp/kcf-config-%d", (int)getpid());
-	out = fopen(path, "w");
+	out = fopen(test_tmp_path("kcfd.conf", path, sizeof(path)), "w");
 	ck_assert_ptr_nonnull(out);
 	fputs(text, out);
 	fclose(out);

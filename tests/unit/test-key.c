@@ -11,15 +11,14 @@ static const uint8_t bytes[16] = "0123456789abcdef";
 static const uint8_t iv[12] = "nonce-nonce-";
 static struct kcf_key_data data = {.bytes = bytes, .len = 16};
 static int conn_a, conn_b;
-static char dir[] = "/tmp/kcf-test-key-XXXXXX";
-static char path[64];
+static char dir[64];
+static char path[80];
 static struct sent s;
 
 static void setup(void)
 {
 	world_setup();
-	strcpy(dir, "/tmp/kcf-test-key-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert_ptr_nonnull(mkdtemp(test_tmp_path("key-XXXXXX", dir, sizeof(dir))));
 	snprintf(path, sizeof(path), "%s/key", dir);
 }
 

@@ -13,7 +13,7 @@
 
 #define MODULE TEST_MODULE_DIR "/kcf-nettle.so"
 
-static char dir[] = "/tmp/kcf-test-XXXXXX", file[64];
+static char dir[64], file[80];
 static struct module_error err;
 
 /* A private folder with a copy of the module. */
@@ -24,7 +24,7 @@ static void setup(void)
 	int from, to;
 
 	umask(022);
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert_ptr_nonnull(mkdtemp(test_tmp_path("module-XXXXXX", dir, sizeof(dir))));
 	snprintf(file, sizeof(file), "%s/m.so", dir);
 	from = open(MODULE, O_RDONLY | O_CLOEXEC);
 	to = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);

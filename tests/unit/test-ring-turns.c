@@ -174,8 +174,8 @@ END_TEST
 /* The host has so many CPUs, and one thread wants to run. */
 static void pretend_host(unsigned cpus)
 {
-	char path[] = "/tmp/kcf-load-XXXXXX";
-	int fd = mkstemp(path);
+	char path[64];
+	int fd = mkstemp(test_tmp_path("load-XXXXXX", path, sizeof(path)));
 
 	ck_assert_int_gt(write(fd, "0.1 0.1 0.1 1/80 1\n", 19), 0);
 	close(fd);

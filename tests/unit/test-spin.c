@@ -22,8 +22,7 @@ static void setup(void)
 {
 	int fd;
 
-	snprintf(path, sizeof(path), "/tmp/kcf-spin-XXXXXX");
-	fd = mkstemp(path);
+	fd = mkstemp(test_tmp_path("load-XXXXXX", path, sizeof(path)));
 	ck_assert_int_ge(fd, 0);
 	close(fd);
 }
