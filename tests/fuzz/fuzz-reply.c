@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The library's daemon-facing half against a kcfd that says anything: after a right handshake and a few requests of
- * every shape, each input is a list of frames (script.h) whose ids are turned into those of the requests. Promises:
- * every accepted request calls back exactly once, at the latest when the client is closed; no byte is written
- * beyond the room that was given (buffers are of exactly that size).
+ * The library's daemon-facing half against a kcfd that says anything: after a right handshake, a few requests of
+ * every shape, and threads that wait for answers, each input is a list of frames (script.h) whose ids are turned into
+ * those of the requests. Promises: every accepted request calls back exactly once, at the latest when the client is
+ * closed; no byte is written beyond the room that was given (buffers are of exactly that size); no thread waits for an
+ * answer on a connection that is gone.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <kcf/client.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -20,7 +23,10 @@
 
 #include <string.h>
 
-#define N_REQUESTS 9
+#define N_REQUESTS 10
+#define N_ASKERS 3
+#define LARGE 100000 /* more than a frame holds */
+#define SEGMENT (1 << 20)
 #define MAX_IDS 32
 #define LEASE 1000
 
@@ -31,6 +37,7 @@ static struct {
 	int listen_fd, fd;
 	int table_fd, page_fd;
 	struct page *page;
+	uint32_t expected; /* atomic: label of the client that is to be served, once; 0 = none */
 	sem_t greeted;
 } server;
 
@@ -46,7 +53,21 @@ static void send_fds(int fd, const uint8_t *bytes, size_t len, const int *fds, u
 	sendmsg(fd, &m, MSG_NOSIGNAL);
 }
 
-static void greet(int fd)
+/* Is it the client of this input, for the first time? One whose connection broke may try again by itself. */
+static bool is_expected(const uint8_t *frame, const struct frame_header *h)
+{
+	static struct codec_arena arena;
+	struct wire_msg msg;
+	uint32_t label = 0;
+
+	if (codec_decode(&arena, h->type, frame + h->header_len, h->msg_len, &msg) && msg.hello.label)
+		label = (uint32_t)strtoul(msg.hello.label, NULL, 10);
+	codec_reset(&arena);
+	return label && __atomic_compare_exchange_n(&server.expected, &label, 0, false, __ATOMIC_ACQ_REL,
+						    __ATOMIC_RELAXED);
+}
+
+static bool greet(int fd)
 {
 	struct wire_msg msg = {.type = FRAME_HELLO_REPLY};
 	int fds[2] = {server.table_fd, server.page_fd};
@@ -57,9 +78,12 @@ static void greet(int fd)
 
 	while (frame_get(buf, len, 0, &h) != FRAME_OK || frame_len(&h) > len) {
 		n = read(fd, buf + len, sizeof(buf) - len);
-		FUZZ_PROMISE(n > 0);
+		if (n <= 0)
+			return false;
 		len += (size_t)n;
 	}
+	if (!is_expected(buf, &h))
+		return false;
 	__atomic_store_n(&server.page->credit, LEASE, __ATOMIC_RELEASE);
 	msg.hello_reply = (struct wire_hello_reply){.version = FRAME_VERSION, .lease = LEASE,
 						    .max_inline = WIRE_MAX_INLINE,
@@ -67,15 +91,23 @@ static void greet(int fd)
 						    .daemon_id = 1};
 	len = codec_encode_frame(&msg, h.id, 0, 0, buf, sizeof(buf));
 	send_fds(fd, buf, len, fds, 2);
+	return true;
 }
 
 static void *serve(void *arg)
 {
+	sigset_t all;
+
+	sigfillset(&all); /* libFuzzer's timer is to interrupt somebody else */
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
 	for (;;) {
 		int fd = accept4(server.listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
 		FUZZ_PROMISE(fd >= 0);
-		greet(fd);
+		if (!greet(fd)) {
+			close(fd);
+			continue;
+		}
 		fcntl(fd, F_SETFL, O_NONBLOCK);
 		__atomic_store_n(&server.fd, fd, __ATOMIC_RELEASE);
 		sem_post(&server.greeted);
@@ -119,6 +151,7 @@ struct request {
 };
 
 static struct request requests[N_REQUESTS];
+static kcf_req_id asked_about; /* one that is under way */
 static unsigned n_requests;
 
 static void on_done(void *arg, const struct kcf_completion *done)
@@ -162,6 +195,7 @@ static void submit_data(struct kcf_client *c)
 
 	out = kcf_flat(r->out, 32);
 	end(r, kcf_digest(c, &sha256, &in, &out, &req));
+	asked_about = req.id;
 	r = begin(&req, 64);
 	iov[0] = (struct iovec){r->out, 10};
 	iov[1] = (struct iovec){r->out + 10, 54};
@@ -252,6 +286,52 @@ static void submit_keys(struct kcf_client *c)
 	end(r, kcf_key_export_public(c, &named, &out, &req));
 }
 
+/* In memory that is offered in front of it. */
+static void submit_large(struct kcf_client *c)
+{
+	static uint8_t large[LARGE];
+	struct kcf_data in = kcf_flat(large, sizeof(large)), out;
+	struct kcf_call_req req;
+	struct request *r = begin(&req, 32);
+
+	out = kcf_flat(r->out, 32);
+	end(r, kcf_digest(c, &sha256, &in, &out, &req));
+}
+
+/* ---- threads that wait for an answer ---- */
+
+static void *ask_mech(void *client)
+{
+	kcf_mech_t number;
+
+	kcf_mech_find(client, "KCF_NOBODY_HAS_THIS", &number);
+	return NULL;
+}
+
+static void *ask_status(void *client)
+{
+	struct kcf_req_info info;
+
+	kcf_request_status(client, asked_about, &info);
+	return NULL;
+}
+
+static void *ask_memory(void *client)
+{
+	uint8_t *p = kcf_buf_alloc(client, LARGE);
+
+	if (p)
+		memset(p, 1, LARGE);
+	kcf_buf_free(client, p);
+	return NULL;
+}
+
+static const struct {
+	void *(*fn)(void *client);
+	enum frame_type asks;
+} askers[N_ASKERS] = {
+	{ask_mech, FRAME_MECH_FIND}, {ask_status, FRAME_STATUS}, {ask_memory, FRAME_ARENA_NEW}};
+
 static void check_requests(void)
 {
 	for (unsigned i = 0; i < n_requests; i++) {
@@ -270,22 +350,55 @@ static void check_requests(void)
 static uint64_t ids[MAX_IDS];
 static unsigned n_ids;
 
-/* The ids of what the client asks. */
-static void read_requests(int fd)
+/* The ids of what the client asks; of what threads ask behind the others, in the order of askers. */
+static void take_ids(const uint8_t *buf, size_t len)
 {
-	static uint8_t buf[256 * 1024];
+	uint64_t asked[N_ASKERS] = {0};
 	struct frame_header h;
-	size_t at = 0, len = 0;
-	ssize_t n;
+	size_t at = 0;
 
 	n_ids = 0;
-	while (len < sizeof(buf) && (n = read(fd, buf + len, sizeof(buf) - len)) > 0)
-		len += (size_t)n;
 	while (frame_get(buf + at, len - at, FRAME_PAYLOAD_MAX, &h) == FRAME_OK) {
-		if (h.id && n_ids < MAX_IDS)
+		unsigned i = 0;
+
+		while (i < N_ASKERS && askers[i].asks != h.type)
+			i++;
+		if (i < N_ASKERS)
+			asked[i] = h.id;
+		else if (h.id && n_ids < MAX_IDS - N_ASKERS)
 			ids[n_ids++] = h.id;
 		at += frame_len(&h);
 	}
+	for (unsigned i = 0; i < N_ASKERS; i++)
+		ids[n_ids++] = asked[i];
+}
+
+static unsigned count_asked(const uint8_t *buf, size_t len)
+{
+	struct frame_header h;
+	unsigned n = 0;
+
+	for (size_t at = 0; frame_get(buf + at, len - at, FRAME_PAYLOAD_MAX, &h) == FRAME_OK; at += frame_len(&h))
+		for (unsigned i = 0; i < N_ASKERS; i++)
+			n += askers[i].asks == h.type;
+	return n;
+}
+
+/* Until every thread has asked. */
+static void read_requests(int fd)
+{
+	static uint8_t buf[256 * 1024];
+	size_t len = 0;
+
+	while (count_asked(buf, len) < N_ASKERS) {
+		ssize_t n = read(fd, buf + len, sizeof(buf) - len);
+
+		if (n > 0)
+			len += (size_t)n;
+		else
+			sched_yield();
+	}
+	take_ids(buf, len);
 }
 
 static void put_id(uint8_t *frame)
@@ -306,7 +419,9 @@ static void answer(struct kcf_client *c, int fd, struct script_frame *f)
 	if (!(f->flags & SCRIPT_RAW))
 		put_id(f->bytes);
 	if ((f->flags & SCRIPT_FD) && f->len) {
-		page = memfd_create("fuzz", MFD_CLOEXEC);
+		page = memfd_create("fuzz", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		FUZZ_PROMISE(page >= 0 && ftruncate(page, SEGMENT) == 0);
+		fcntl(page, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
 		send_fds(fd, f->bytes, 1, &page, 1);
 		close(page);
 		at = 1;
@@ -328,14 +443,21 @@ static void answer(struct kcf_client *c, int fd, struct script_frame *f)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static struct script_frame f;
-	struct kcf_client_options o = {.size = sizeof(o), .socket = server.path,
+	static uint32_t number;
+	char label[16];
+	struct kcf_client_options o = {.size = sizeof(o), .socket = server.path, .label = label,
 				       .flags = KCF_CLIENT_APP_LOOP};
+	pthread_t threads[N_ASKERS];
 	struct script s = {data, len};
 	struct kcf_template *tmpl;
 	struct kcf_context *ctx;
 	struct kcf_client *c;
 	int fd;
 
+	if (!++number)
+		number = 1;
+	snprintf(label, sizeof(label), "%u", number);
+	__atomic_store_n(&server.expected, number, __ATOMIC_RELEASE);
 	FUZZ_PROMISE(kcf_client_open(&o, &c) == KCF_SUCCESS);
 	sem_wait(&server.greeted);
 	fd = __atomic_load_n(&server.fd, __ATOMIC_ACQUIRE);
@@ -346,7 +468,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	tmpl = submit_template(c);
 	ctx = submit_context(c);
 	submit_keys(c);
-	kcf_client_dispatch(c);
+	submit_large(c);
+	for (unsigned i = 0; i < N_ASKERS; i++)
+		FUZZ_PROMISE(pthread_create(&threads[i], NULL, askers[i].fn, c) == 0);
 	read_requests(fd);
 	while (kcf_client_connected(c) && script_next(&s, &f)) {
 		answer(c, fd, &f);
@@ -355,6 +479,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	}
 	kcf_client_dispatch(c);
 	close(fd);
+	for (unsigned i = 0; i < N_ASKERS; i++)
+		pthread_join(threads[i], NULL);
 	kcf_context_free(ctx);
 	kcf_template_destroy(tmpl);
 	FUZZ_PROMISE(kcf_client_close(c) == KCF_SUCCESS);

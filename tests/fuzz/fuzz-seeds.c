@@ -220,6 +220,8 @@ static void replies(void)
 	struct wire_msg m = {.type = FRAME_OP_REPLY}, step = {.type = FRAME_OP_STEP};
 	struct wire_msg done = {.type = FRAME_DONE}, key = {.type = FRAME_KEY_REPLY};
 	struct wire_msg event = {.type = FRAME_EVENT}, room = {.type = FRAME_ROOM};
+	struct wire_msg memory = {.type = FRAME_ARENA_REPLY}, mech = {.type = FRAME_MECH_REPLY};
+	struct wire_msg status = {.type = FRAME_STATUS_REPLY};
 	uint64_t lens[3] = {0, 0, 32};
 	uint8_t id = 1;
 
@@ -246,6 +248,16 @@ static void replies(void)
 	put(&key, id++, 0, 0);
 	key.key_reply = (struct wire_key_reply){.data = {data, 91}};
 	put(&key, id++, SCRIPT_TURN, 0);
+	memory.arena = (struct wire_arena){.segment = 65, .size = 1 << 20};
+	put(&memory, id++, 0, 0); /* what was offered */
+	m.op_reply = (struct wire_op_reply){.out_len = 32};
+	put(&m, id++, SCRIPT_TURN, 32);
+	mech.mech_reply.mech = KCF_M_SHA256;
+	put(&mech, id++, 0, 0); /* and what threads wait for */
+	status.status_reply.state = 1;
+	put(&status, id++, 0, 0);
+	memory.arena = (struct wire_arena){.segment = 1, .size = 1 << 20};
+	put(&memory, id++, SCRIPT_FD, 0);
 	event.event = (struct wire_event){KCF_EVENT_MECH_ADDED, "CKM_SHA256", "openssl"};
 	put(&event, 0, 0, 0);
 	room.room.units = 2;
