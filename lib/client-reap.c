@@ -26,6 +26,7 @@ static enum kcf_status status_of(const struct ring_done *d)
 /* For a thread that waits, or a notice. */
 static void finish(struct kcf_client *c, struct pending *p, const struct ring_done *d)
 {
+	static const uint8_t no_payload[1];
 	const struct wire_op_reply r = {
 		.status = d->status,
 		.provider = d->provider,
@@ -37,7 +38,7 @@ static void finish(struct kcf_client *c, struct pending *p, const struct ring_do
 	};
 
 	p->cold = true;
-	op_result(p, &r, NULL, 0);
+	op_result(p, &r, no_payload, 0);
 	op_finish(c, p, p->status);
 }
 

@@ -74,6 +74,16 @@ void wait_result(struct result *r, unsigned n)
 	pthread_mutex_unlock(&r->lock);
 }
 
+struct kcf_completion last_of(struct result *r)
+{
+	struct kcf_completion last;
+
+	pthread_mutex_lock(&r->lock);
+	last = r->last;
+	pthread_mutex_unlock(&r->lock);
+	return last;
+}
+
 enum kcf_status digest(struct kcf_client *c, struct kcf_call_req *req)
 {
 	struct kcf_data in = kcf_flat(data_in, sizeof(data_in));

@@ -35,6 +35,8 @@ struct kcf_client *open_client(uint32_t flags);
 void on_done(void *arg, const struct kcf_completion *done);
 /* Wait until n callbacks have run. */
 void wait_result(struct result *r, unsigned n);
+/* What the last callback was told; more of them may come meanwhile. */
+struct kcf_completion last_of(struct result *r);
 /* One digest of data_in to data_out. */
 enum kcf_status digest(struct kcf_client *c, struct kcf_call_req *req);
 void expect_mixed(const uint8_t *out, const uint8_t *in, size_t len);

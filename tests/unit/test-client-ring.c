@@ -412,14 +412,14 @@ START_TEST(completes_in_any_order_and_by_either_way)
 	fake_wait_entries(&fake, 3);
 	fake_answer(&fake, 2, false);
 	wait_result(&result, 1);
-	ck_assert_uint_eq(result.last.id, ids[2]);
+	ck_assert_uint_eq(last_of(&result).id, ids[2]);
 	fake_answer(&fake, 0, true);
 	wait_result(&result, 2);
-	ck_assert_uint_eq(result.last.id, ids[0]);
-	ck_assert_uint_eq(result.last.len, 64);
+	ck_assert_uint_eq(last_of(&result).id, ids[0]);
+	ck_assert_uint_eq(last_of(&result).len, 64);
 	fake_answer(&fake, 1, false);
 	wait_result(&result, 3);
-	ck_assert_uint_eq(result.last.id, ids[1]);
+	ck_assert_uint_eq(last_of(&result).id, ids[1]);
 	for (unsigned i = 0; i < 3; i++)
 		expect_mixed(out + 128 * i, in, 64);
 }
