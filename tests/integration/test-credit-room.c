@@ -536,7 +536,8 @@ START_TEST(every_consumer_comes_to_its_share)
 }
 END_TEST
 
-START_TEST(a_flood_does_not_starve_others)
+/* Another user's, or another label's of the same user. */
+static void flood_beside_few(uid_t uid)
 {
 	enum { FLOOD = 3000, FEW = 20 };
 	struct user flood, other;
@@ -545,7 +546,10 @@ START_TEST(a_flood_does_not_starve_others)
 	start(LARGE);
 	user_open(&flood, "flood");
 	submit_all(&flood, FLOOD);
-	user_open_as(&other, "other", OTHER_UID);
+	if (uid == geteuid())
+		user_open(&other, "other");
+	else
+		user_open_as(&other, "other", uid);
 	submit_all(&other, FEW);
 	for (; other.done.n_final < FEW; n++) {
 		release_jobs(1);
@@ -556,6 +560,17 @@ START_TEST(a_flood_does_not_starve_others)
 	ck_assert_uint_ge(n, FEW);
 	user_close(&flood);
 	user_close(&other);
+}
+
+START_TEST(a_flood_does_not_starve_others)
+{
+	flood_beside_few(OTHER_UID);
+}
+END_TEST
+
+START_TEST(a_flood_does_not_starve_other_labels)
+{
+	flood_beside_few(geteuid());
 }
 END_TEST
 
@@ -575,6 +590,7 @@ int main(void)
 	tcase_add_test(t, a_request_beyond_the_account_closes_the_connection);
 	tcase_add_test(t, an_idle_lease_is_taken_back_first);
 	tcase_add_test(t, the_next_in_line_is_served_when_the_first_goes);
+	tcase_add_test(t, a_flood_does_not_starve_other_labels);
 	if (geteuid() == 0) { /* only root can pretend to be others */
 		tcase_add_test(t, every_consumer_comes_to_its_share);
 		tcase_add_test(t, a_flood_does_not_starve_others);
