@@ -116,7 +116,7 @@ static bool write_config(const struct speed_daemon *d, char *path, size_t room)
 }
 
 static void child(const struct speed_daemon *d, const char *program, const char *modules,
-		  const char *config, int ready_fd, int cpu)
+		  const char *config, int ready_fd)
 {
 	char ready[16];
 	const char *argv[12] = {program,    "--foreground", "--socket",   d->socket,
@@ -124,7 +124,6 @@ static void child(const struct speed_daemon *d, const char *program, const char 
 	int log;
 
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	speed_pin(cpu);
 	snprintf(ready, sizeof(ready), "%d", ready_fd);
 	fcntl(ready_fd, F_SETFD, 0);
 	if (modules) {
@@ -193,12 +192,17 @@ bool speed_daemon_start(struct speed_daemon *d, const char *program, const char 
 	ok = write_config(d, config, sizeof(config));
 	d->pid = ok ? fork() : -1;
 	if (d->pid == 0)
-		child(d, program, modules, config, ready[1], cpu);
+		child(d, program, modules, config, ready[1]);
 	close(ready[1]);
 	ok = d->pid > 0 && await_ready(ready[0]);
 	close(ready[0]);
-	if (ok)
+	if (ok) {
+		/* Only now: a kcfd that was given one CPU to begin with has nobody spin. Threads to
+		 * come are where the loop is. */
+		if (cpu >= 0)
+			speed_daemon_spread(d, cpu, cpu);
 		return true;
+	}
 	tool_error("a private kcfd (%s) did not start", program);
 	tool_hint("name the program with --kcfd; its log:");
 	show_log(d);

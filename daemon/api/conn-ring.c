@@ -158,6 +158,8 @@ unsigned conn_ring_take(struct conn_ring *cr, unsigned max)
 
 	conn_pin(c);
 	while (cr->s.taken - begin < max) {
+		if (quick_is_full(c->api->core))
+			quick_entries_run(c->api);
 		q = quick_entries_place(quick);
 		if (!ring_take(&cr->s, &q->e, q->extra))
 			break;

@@ -17,12 +17,18 @@
 #include "module/burst.h"
 
 #define SCRATCH (512u * 1024)
+#define SPARE   (160u * 1024) /* scratch that one operation may want */
 #define COST_NS 1000000u /* predicted, of one run: what is beyond it takes its turn as requests */
 #define USES    4096u    /* of a plan: then costs learned since are looked at */
 
 bool quick_may(const struct core *core)
 {
 	return !core->stopping && !core->software.depth && list_empty(&core->turn);
+}
+
+bool quick_is_full(const struct core *core)
+{
+	return core->quick.used > SCRATCH - SPARE;
 }
 
 /* ---- plans ---- */

@@ -43,6 +43,8 @@ struct quick_op {
 
 /* Is this the time for it at all? Not while requests wait: theirs is the turn. */
 bool quick_may(const struct core *core);
+/* So much is taken that what comes next might not fit: run first. */
+bool quick_is_full(const struct core *core);
 /* Accept op among those that run next. False: submit it as a request. Nothing else may be done to
  * templates, keys and connections until quick_run(). */
 bool quick_take(struct core *core, struct quick_op *op);

@@ -357,6 +357,11 @@ bool quick_may(const struct core *core)
 	return fake.quick;
 }
 
+bool quick_is_full(const struct core *core)
+{
+	return false;
+}
+
 bool quick_take(struct core *core, struct quick_op *op)
 {
 	return op->op != KCF_OP_DECRYPT;
