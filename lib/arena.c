@@ -560,22 +560,6 @@ bool arena_ranges(struct arena *a, const struct iovec *v, unsigned n, struct wir
 	return ok;
 }
 
-bool arena_find_slowly(struct arena *a, const void *p, size_t len, struct arena_spot *ret)
-{
-	struct segment *s;
-	bool found;
-
-	if (!__atomic_load_n(&a->n_segments, __ATOMIC_RELAXED))
-		return false;
-	pthread_mutex_lock(&a->lock);
-	s = find_segment(a, p, len);
-	found = s && s->attached && !(s->n_lost && is_lost(s, p));
-	if (found)
-		*ret = (struct arena_spot){s->number, (uint64_t)((const uint8_t *)p - s->base)};
-	pthread_mutex_unlock(&a->lock);
-	return found;
-}
-
 void arena_mark_lost(struct arena *a, const struct iovec *v, unsigned n)
 {
 	unsigned i;

@@ -94,12 +94,6 @@ static inline uint32_t arena_seq(const struct arena *a)
 	return __atomic_load_n(&a->map.seq, __ATOMIC_ACQUIRE);
 }
 
-/* Are there no segments? */
-static inline bool arena_is_empty(const struct arena *a)
-{
-	return !__atomic_load_n(&a->n_segments, __ATOMIC_RELAXED);
-}
-
 void arena_init(struct arena *a);
 void arena_deinit(struct arena *a);
 /* In a child after fork: the mappings are not there. Takes no inherited lock. */
@@ -128,8 +122,6 @@ enum kcf_status arena_status(struct arena *a, const void *p);
 /* Are all pieces in attached segments and not lost? Then the ranges, adjacent ones joined. */
 bool arena_ranges(struct arena *a, const struct iovec *v, unsigned n, struct wire_range *ret,
 		  uint32_t *ret_n);
-/* The same of one piece, in segments that kcfd has, not only been offered; with the lock. */
-bool arena_find_slowly(struct arena *a, const void *p, size_t len, struct arena_spot *ret);
 /* Whatever lies under these pieces may still change. */
 void arena_mark_lost(struct arena *a, const struct iovec *v, unsigned n);
 

@@ -307,7 +307,6 @@ static void close_socket(struct kcf_client *c)
 		epoll_ctl(c->epfd, EPOLL_CTL_DEL, c->fd, NULL);
 	close(c->fd);
 	c->fd = -1;
-	c->bounce_asked = false;
 	c->broken = c->in_armed = c->out_armed = false;
 	c->rearm_at = 0;
 	pthread_mutex_unlock(&c->lock);

@@ -120,7 +120,6 @@ struct kcf_client {
 	uint64_t next_deadline; /* earliest look at the open requests, 0 = none */
 	struct arena arena;
 	struct client_ring ring;
-	bool bounce_asked; /* on this connection: for memory to copy little payload to */
 
 	bool driving, kicked;
 	struct waiter *driver; /* in client_wait; NULL: the dispatcher, or nobody */

@@ -87,7 +87,8 @@ static enum kcf_status alloc_sync(struct kcf_client *c, struct pending *p, size_
 	return st == KCF_SUCCESS ? KCF_HOST_MEMORY : st;
 }
 
-enum kcf_status place_offer(struct kcf_client *c, size_t size)
+/* Lock held, state UP. */
+static enum kcf_status offer_segment(struct kcf_client *c, size_t size)
 {
 	struct wire_msg msg = {.type = FRAME_ARENA_OFFER, .arena.size = size};
 	struct pending *p = pending_new(&c->pending, PENDING_OFFER);
@@ -120,7 +121,7 @@ static enum kcf_status offer(struct kcf_client *c, size_t len)
 		return KCF_BUSY;
 	if (refused || size < len)
 		size = len;
-	return place_offer(c, (size + ARENA_PAGE - 1) & ~(size_t)(ARENA_PAGE - 1));
+	return offer_segment(c, (size + ARENA_PAGE - 1) & ~(size_t)(ARENA_PAGE - 1));
 }
 
 /* With a segment that is offered to kcfd. */

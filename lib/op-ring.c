@@ -8,12 +8,11 @@
  * goes by socket as if this had never been. This is the path on which work handed over must cost
  * less than doing it: no message is encoded, nothing is cleared or copied that is not needed.
  */
-#include "op-send.h"
+#include "client-core.h"
 
 #include <string.h>
 
-#define BOUNCE_MAX     4096u /* copied under the lock when it completes */
-#define BOUNCE_SEGMENT (256u * 1024)
+#define BOUNCE_MAX 4096u /* copied under the lock when it completes */
 
 /* ---- what the entry says ---- */
 
@@ -121,24 +120,32 @@ static bool put_check(struct pending *p, const struct kcf_data *check)
 
 /* ---- where the payload is ---- */
 
+/* By arena_ranges: in segments of which parts are lost. */
+static bool find_slowly(struct kcf_client *c, const void *base, size_t len, struct arena_spot *ret)
+{
+	struct iovec v = {(void *)base, len};
+	struct wire_range range;
+	uint32_t n;
+
+	if (!arena_ranges(&c->arena, &v, 1, &range, &n))
+		return false;
+	*ret = (struct arena_spot){range.segment, range.offset};
+	return true;
+}
+
 static inline bool find_spot(struct kcf_client *c, const void *base, size_t len,
 			     struct arena_spot *ret)
 {
-	return (arena_find(&c->arena, base, len, ret) ||
-		arena_find_slowly(&c->arena, base, len, ret)) &&
+	return (arena_find(&c->arena, base, len, ret) || find_slowly(c, base, len, ret)) &&
 	       ret->segment < RING_SEGMENTS && ret->offset <= UINT32_MAX;
 }
 
-/* Little payload is copied, if there is memory at hand. Where there is none at all, some is had for
- * the next ones. */
 static __attribute__((noinline)) bool bounce(struct kcf_client *c, struct payload *pl, size_t len,
 					     struct arena_spot *ret)
 {
 	if (len > BOUNCE_MAX)
 		return false;
 	pl->bounce = arena_alloc(&c->arena, len, false);
-	if (!pl->bounce && arena_is_empty(&c->arena) && !c->bounce_asked)
-		c->bounce_asked = place_offer(c, BOUNCE_SEGMENT) == KCF_SUCCESS;
 	pl->way = WAY_BOUNCE;
 	return pl->bounce && find_spot(c, pl->bounce, len, ret);
 }

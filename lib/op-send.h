@@ -12,8 +12,6 @@
  * the quota it waits until others give memory back, or if nobody has any, or without request, is
  * KCF_QUOTA_EXCEEDED. */
 enum kcf_status place_alloc(struct kcf_client *c, struct pending *p, size_t len, void **ret);
-/* Make a segment of this size, whole pages, and offer it to kcfd. Lock held, state UP. */
-enum kcf_status place_offer(struct kcf_client *c, size_t size);
 /* Fill in, out and mac of a NEW request. What is placed is released by op_release, whatever comes
  * back. */
 enum kcf_status place_call(const struct op_call *call, const struct op_more *more,

@@ -396,34 +396,6 @@ START_TEST(copies_what_is_little_into_the_arena)
 }
 END_TEST
 
-START_TEST(has_memory_for_copies_made_at_the_first_need)
-{
-	struct kcf_call_req req = async_req();
-	unsigned n = 0;
-
-	client = open_client(0);
-	gcm = template(KCF_M_AES_GCM);
-	while (!fake_entries(&fake)) {
-		ck_assert_int_eq(encrypt(gcm, data_in, data_out, 48, &req), KCF_QUEUED);
-		wait_result(&result, ++n);
-		ck_assert_int_eq(result.last.status, KCF_SUCCESS);
-		expect_mixed(data_out, data_in, 48);
-	}
-	ck_assert_uint_eq(fake_count(&fake, FRAME_ARENA_OFFER), 1);
-	ck_assert_uint_eq(fake_count(&fake, FRAME_ARENA_NEW), 0);
-	FAKE_SET(&fake, arena_status, KCF_QUOTA_EXCEEDED);
-	fake_drop(&fake); /* the segment is not taken on the next connection, and nor is another */
-	wait_event(KCF_EVENT_DAEMON_REGAINED, 1);
-	for (unsigned i = 0; i < 5; i++) {
-		ck_assert_int_eq(encrypt(gcm, data_in, data_out, 48, &req), KCF_QUEUED);
-		wait_result(&result, ++n);
-		ck_assert_int_eq(result.last.status, KCF_SUCCESS);
-	}
-	ck_assert_uint_eq(fake_entries(&fake), 1);
-	ck_assert_uint_le(fake_count(&fake, FRAME_ARENA_OFFER), 3);
-}
-END_TEST
-
 /* ---- completions ---- */
 
 START_TEST(completes_in_any_order_and_by_either_way)
@@ -995,7 +967,6 @@ int main(void)
 	tcase_add_test(tc, takes_the_bytes_to_compare_along);
 	tcase_add_test(tc, goes_by_socket_with_what_does_not_fit);
 	tcase_add_test(tc, copies_what_is_little_into_the_arena);
-	tcase_add_test(tc, has_memory_for_copies_made_at_the_first_need);
 	tcase_add_test(tc, completes_in_any_order_and_by_either_way);
 	tcase_add_test(tc, passes_on_what_kcfd_says);
 	tcase_add_test(tc, believes_no_length_beyond_the_room);
