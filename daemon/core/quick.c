@@ -123,19 +123,15 @@ static bool place_one(struct core *core, const struct iovec *client, bool privat
 }
 
 /* Decide what the job works on: the client's memory, or copies where it could change what is read
- * twice, or see what has not been checked. Who gave the key bytes gains nothing by changing what is
- * decrypted with them. */
+ * twice, or see what has not been checked. */
 static bool place(struct core *core, struct quick_op *op)
 {
-	const struct key *key = op->tmpl->key;
 	const struct kcf_mech_row *row = op->offer->desc;
-	bool shared = row->flags & KCF_ROW_SHARED_OK;
 	bool decrypts = op->op == KCF_OP_MAC_DECRYPT ||
 			(op->op == KCF_OP_DECRYPT && row->classes & KCF_CLASS_AEAD);
-	bool in = !shared || (decrypts && key && key->by_handle);
-	bool out = !shared || decrypts || is_dual(op);
+	bool in = decrypts || !(row->flags & KCF_ROW_SHARED_OK), out = in || is_dual(op);
 
-	if (!in && !out) {
+	if (!out) {
 		op->work_in = op->in;
 		op->work_out = op->out;
 		return true;
