@@ -172,11 +172,9 @@ unsigned conn_ring_take(struct conn_ring *cr, unsigned max)
 		cr->count.entries += n;
 		if (n)
 			ring_taken(&cr->s);
-		if (cr->s.broken) {
-			quick_entries_run(c->api);
+		if (cr->s.broken)
 			conn_fatal(c, KCF_PROTOCOL_ERROR,
 				   "the ring: more places than there can be");
-		}
 	}
 	conn_unpin(c);
 	return n;

@@ -383,6 +383,7 @@ void conn_close(struct conn *c)
 
 	if (!conn_is_open(c))
 		return;
+	quick_entries_run(a); /* what is kept refers to its connection */
 	conn_set_state(c, CONN_CLOSED);
 	log_conn(c, "disconnected");
 	list_remove(&c->link);

@@ -389,7 +389,6 @@ void entry_take(struct conn *c, struct quick_entry *q)
 	if (!why && !credit_spend(&c->credit, 1))
 		why = "a unit that was not leased";
 	if (why) {
-		quick_entries_run(c->api);
 		conn_fatal(c, KCF_PROTOCOL_ERROR, "entry %llu of the ring: %s",
 			   (unsigned long long)e->id, why);
 		return;

@@ -129,6 +129,24 @@ START_TEST(runs_small_entries_together)
 }
 END_TEST
 
+/* What is kept refers to its connection, so it cannot outlive it. */
+START_TEST(runs_what_is_kept_before_a_connection_closes)
+{
+	struct conn *c = list_entry(api.conns.next, struct conn, link);
+	struct ring_entry e;
+
+	fake.quick = true;
+	for (uint64_t id = 1; id <= 3; id++) {
+		e = seal(id);
+		harness_ring_put_silently(&ring, &e, NULL, 0);
+	}
+	ck_assert_uint_eq(conn_ring_take(c->ring, 64), 3);
+	ck_assert(api.quick.n == 3 && fake.n_quick == 0);
+	conn_close(c);
+	ck_assert(api.quick.n == 0 && fake.n_quick == 3);
+}
+END_TEST
+
 START_TEST(makes_a_request_of_what_cannot_run_at_once)
 {
 	struct ring_entry sealed = seal(21), opened = seal(22), again = seal(23);
@@ -432,6 +450,7 @@ int main(void)
 	tcase_add_test(t, gives_a_ring_once);
 	tcase_add_test(t, makes_a_request_of_an_entry);
 	tcase_add_test(t, runs_small_entries_together);
+	tcase_add_test(t, runs_what_is_kept_before_a_connection_closes);
 	tcase_add_test(t, makes_a_request_of_what_cannot_run_at_once);
 	tcase_add_test(t, runs_nothing_at_once_that_prefers_hardware);
 	tcase_add_test(t, makes_a_request_of_a_dual_entry);
